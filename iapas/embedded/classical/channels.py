@@ -1,0 +1,168 @@
+"""Pixel channels: what is measured at each pixel before any region exists.
+
+All arrays are float32 of the work image's size ``(h, w)`` unless a docstring says otherwise; lightness is CIE L in 0..100.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+# Below this chroma a picture is grey: JPEG noise alone reaches 2 to 4.
+COLOURED = 6.0
+# A longer side would leave the shorter one of a strip fewer pixels than a filter needs.
+MAX_ASPECT = 8.0
+
+FloatArray = np.ndarray
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The work image and its residuals."""
+
+    lightness: FloatArray  # L, 0..100
+    chroma: FloatArray  # (h, w, 2) a and b; zeros for grey pictures
+    coloured: bool
+    residual: FloatArray  # G1(L) less a robust quadratic surface: uneven light removed
+    rowcol: FloatArray  # G1(L) less row and column medians: streaks and weaves removed
+    texture: FloatArray  # (h, w, 4) log energies: fine, coarse, vertical streaks, horizontal streaks
+    gradient: FloatArray  # gradient magnitude of G1(L), per pixel
+    maps: dict[str, FloatArray]  # normalised maps z in units of their own noise, one for each detector channel
+
+
+def blur(image: FloatArray, sigma: float) -> FloatArray:
+    """Gaussian blur with reflected borders."""
+    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+
+
+def median(values: FloatArray) -> float:
+    """Median of every second pixel: the noise of a median over 16 000 pixels is far below the floors used here."""
+    thin = values[::2, ::2] if values.ndim == 2 and values.size > 20000 else values
+    return float(np.median(thin))
+
+
+def mad(values: FloatArray, centre: float | None = None) -> float:
+    """Robust standard deviation: 1.4826 times the median absolute deviation."""
+    if centre is None:
+        centre = median(values)
+    return 1.4826 * median(np.abs(values - centre))
+
+
+def work_image(image: np.ndarray, work_size: int) -> FloatArray:
+    """Resize (H, W, 3) uint8 to about ``work_size`` squared pixels, float32 in 0..1."""
+    height, width = image.shape[:2]
+    aspect = min(max(height, width) / min(height, width), MAX_ASPECT)
+    scale = work_size * aspect**0.5 / max(height, width)
+    size = (max(16, round(width * scale)), max(16, round(height * scale)))
+    mode = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cv2.resize(image, size, interpolation=mode).astype(np.float32) / np.float32(255)
+
+
+def quadratic_surface(field: FloatArray, degree: int = 2, rounds: int = 4) -> FloatArray:
+    """Fit a polynomial surface, robustly: pixels far from it lose their weight."""
+    height, width = field.shape
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
+    one = np.ones_like(field)
+    terms = [one, one * x, one * y]
+    if degree == 2:
+        terms += [one * x * x, x * y * one, one * y * y]
+    step = 3 if field.size > 20000 else 1
+    basis = np.stack([t[::step, ::step].ravel() for t in terms], axis=1).astype(np.float64)
+    target = field[::step, ::step].ravel().astype(np.float64)
+    weight = np.ones_like(target)
+    ridge = 1e-6 * len(target) * np.eye(len(terms))
+    for _ in range(rounds):
+        weighted = basis * weight[:, None]
+        coefficients = np.linalg.solve(weighted.T @ basis + ridge, weighted.T @ target)
+        deviation = target - basis @ coefficients
+        scale = 1.4826 * float(np.median(np.abs(deviation))) + 1e-3
+        weight = 1 / (1 + (deviation / (2 * scale)) ** 2)
+    c = coefficients.astype(np.float32)
+    surface = c[0] + c[1] * x + c[2] * y
+    if degree == 2:
+        surface = surface + c[3] * x * x + c[4] * (x * y) + c[5] * y * y
+    return np.ascontiguousarray(np.broadcast_to(surface, field.shape), dtype=np.float32)
+
+
+def without_rows_and_columns(field: FloatArray, rounds: int = 2) -> FloatArray:
+    """Subtract row medians, then column medians, twice."""
+    rest = field.copy()
+    for _ in range(rounds):
+        rest -= np.median(rest, axis=1, keepdims=True)
+        rest -= np.median(rest, axis=0, keepdims=True)
+    return rest
+
+
+def local_median(field: FloatArray) -> FloatArray:
+    """Median over about a third of the picture, from a thumbnail of 64 pixels."""
+    height, width = field.shape
+    scale = 64 / max(height, width)
+    size = (max(4, round(width * scale)), max(4, round(height * scale)))
+    thumb = cv2.resize(field, size, interpolation=cv2.INTER_AREA)
+    low, high = float(thumb.min()), float(thumb.max())
+    unit = max(high - low, 1e-3) / 255
+    levels = np.clip(np.rint((thumb - low) / unit), 0, 255).astype(np.uint8)
+    smooth = cv2.medianBlur(levels, 23).astype(np.float32) * unit + low
+    return cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def log_energy(detail: FloatArray, sigma: float, floor: float) -> FloatArray:
+    """Log of the local RMS of a band of detail."""
+    return np.log(floor + np.sqrt(np.maximum(blur(detail * detail, sigma), 0)))
+
+
+def streak_energy(lightness: FloatArray) -> FloatArray:
+    """Log energy of vertical streaks: long along y, narrow along x."""
+    along = cv2.blur(lightness, (1, 15), borderType=cv2.BORDER_REFLECT)
+    return log_energy(along - cv2.blur(along, (9, 1), borderType=cv2.BORDER_REFLECT), 4, 0.3)
+
+
+def normalised(field: FloatArray, floor: float) -> FloatArray:
+    """Deviation from the median in units of the picture's own noise."""
+    centre = median(field)
+    return (field - np.float32(centre)) / np.float32(mad(field, centre) + floor)
+
+
+def channels(work: FloatArray) -> Channels:
+    """Measure every channel of a work image (h, w, 3) float32 RGB in 0..1."""
+    lab = cv2.cvtColor(np.ascontiguousarray(work), cv2.COLOR_RGB2LAB)
+    light = np.ascontiguousarray(lab[..., 0])
+    chroma = np.ascontiguousarray(lab[..., 1:])
+    smooth = blur(light, 1)
+    residual = smooth - quadratic_surface(smooth)
+    rowcol = without_rows_and_columns(smooth)
+    fine = light - blur(light, 1.5)
+    texture = np.dstack(
+        [
+            log_energy(fine, 4, 0.4),
+            log_energy(smooth - blur(light, 4), 4, 0.4),
+            streak_energy(light),
+            np.ascontiguousarray(streak_energy(np.ascontiguousarray(light.T)).T),
+        ]
+    )
+    texture -= np.median(texture[::2, ::2].reshape(-1, 4), axis=0)
+    gx = cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32)
+    gy = cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32)
+    coloured = bool(np.abs(chroma).max() > COLOURED)
+    maps = {
+        "residual": normalised(residual, 0.6),
+        "median": normalised(smooth - local_median(smooth), 0.5),
+        "rowcol": normalised(rowcol, 0.5),
+        "texture": normalised(np.ascontiguousarray(texture[..., 0]), 0.08),
+    }
+    if coloured:
+        maps["red-green"] = normalised(blur(np.ascontiguousarray(chroma[..., 0]), 1.5), 0.5)
+        maps["yellow-blue"] = normalised(blur(np.ascontiguousarray(chroma[..., 1]), 1.5), 0.5)
+    return Channels(
+        lightness=light,
+        chroma=chroma,
+        coloured=coloured,
+        residual=residual,
+        rowcol=rowcol,
+        texture=texture,
+        gradient=cv2.magnitude(gx, gy),
+        maps=maps,
+    )

@@ -1,0 +1,176 @@
+"""The value objects that everything else speaks: frozen, and checked once, when they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+"""(H, W, 3) uint8, RGB, 0..255, displayed frame."""
+
+FloatMap = npt.NDArray[np.float32]
+BoolMap = npt.NDArray[np.bool_]
+
+Source = Literal["user", "lexicon", "model", "object"]
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """Words that a detector looks for.
+
+    ``source`` says who chose them: the ``user``, a ``lexicon``, a language ``model``; ``object`` marks
+    the name of the product itself. ``attributes`` are the measurable meanings of the words that the
+    lexicon knows (``dark``, ``elongated``, ...), for detectors that cannot read.
+    """
+
+    text: str
+    source: Source = "user"
+    attributes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Regions of one image: where, how sure, what, and (once known) which pixels.
+
+    ``size``: (height, width) of the image in pixels. ``boxes``: (N, 4) float32, x0 y0 x1 y1 in image
+    pixels, within the image. ``scores``: (N,) float32, >= 0. ``phrases``: N strings. ``crops``: None
+    (no mask yet) or N uint8 arrays, the soft mask 0..255 inside the box's frame (see
+    :func:`crop_frame`); a hard mask holds 0 and 255 alone.
+    """
+
+    size: tuple[int, int]
+    boxes: FloatMap
+    scores: FloatMap
+    phrases: list[str]
+    crops: tuple[npt.NDArray[np.uint8], ...] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.phrases)
+        _require(self.boxes.shape == (n, 4), f"boxes must have shape ({n}, 4), got {self.boxes.shape}")
+        _require(self.scores.shape == (n,), f"scores must have shape ({n},), got {self.scores.shape}")
+        _require(bool(np.isfinite(self.boxes).all()), "boxes must be finite")
+        _require(bool(np.isfinite(self.scores).all() and (self.scores >= 0).all()), "scores must be finite and >= 0")
+        if self.crops is None:
+            return
+        _require(len(self.crops) == n, f"crops must hold {n} masks, got {len(self.crops)}")
+        for box, crop in zip(self.boxes, self.crops, strict=True):
+            x0, y0, x1, y1 = crop_frame(box, self.size)
+            _require(crop.dtype == np.uint8, f"a crop must be uint8, got {crop.dtype}")
+            _require(
+                crop.shape == (y1 - y0, x1 - x0), f"a crop must have shape {(y1 - y0, x1 - x0)}, got {crop.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.phrases)
+
+    @classmethod
+    def empty(cls, size: tuple[int, int]) -> Regions:
+        """No regions, for an image of ``size`` (height, width)."""
+        return cls(size, np.zeros((0, 4), np.float32), np.zeros(0, np.float32), [], ())
+
+    def take(self, index: Sequence[int] | npt.NDArray[Any]) -> Regions:
+        """The regions at ``index`` (integers, or an (N,) bool array), in that order."""
+        picked = np.asarray(index)
+        chosen = np.flatnonzero(picked) if picked.dtype == bool else picked.astype(int).reshape(-1)
+        return Regions(
+            self.size,
+            self.boxes[chosen],
+            self.scores[chosen],
+            [self.phrases[i] for i in chosen],
+            None if self.crops is None else tuple(self.crops[i] for i in chosen),
+        )
+
+    def touching(self, mask: BoolMap) -> Regions:
+        """The regions with at least one pixel m >= 0.5 on ``mask``, (H, W) bool in the same frame."""
+        frames = (crop_frame(box, self.size) for box in self.boxes)
+        return self.take(
+            [
+                i
+                for i, ((x0, y0, x1, y1), crop) in enumerate(zip(frames, self.crops or (), strict=True))
+                if bool((mask[y0:y1, x0:x1] & (crop >= 128)).any())
+            ]
+        )
+
+    def masks(self) -> BoolMap:
+        """(N, H, W) bool, original image pixels: m >= 0.5. Large for many regions; crops stay small."""
+        masks = np.zeros((len(self), *self.size), bool)
+        for mask, box, crop in zip(masks, self.boxes, self.crops or (), strict=True):
+            x0, y0, x1, y1 = crop_frame(box, self.size)
+            mask[y0:y1, x0:x1] = crop >= 128
+        return masks
+
+
+def crop_frame(box: npt.NDArray[Any], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The whole pixels (x0, y0, x1, y1; end excluded) that ``box`` touches in an image of ``size`` (height, width)."""
+    height, width = size
+    x0, y0 = max(0, int(np.floor(box[0]))), max(0, int(np.floor(box[1])))
+    return x0, y0, max(x0, min(width, int(np.ceil(box[2])))), max(y0, min(height, int(np.ceil(box[3]))))
+
+
+@dataclass(frozen=True)
+class ObjectProfile:
+    """What stage 1 found out about a product.
+
+    ``object``: its name, or "". ``object_size``: its box as a share of the image in (0, 1], or None.
+    ``threshold``: the calibrated verdict threshold on the score map, > 0, or None. ``found`` says for
+    each of these in words how it was found; ``calibration`` what the threshold was measured with.
+    """
+
+    object: str = ""
+    phrases: tuple[Phrase, ...] = ()
+    object_size: float | None = None
+    threshold: float | None = None
+    found: dict[str, str] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.object_size is not None:
+            _require(0 < self.object_size <= 1, f"object_size must be in (0, 1], got {self.object_size}")
+        if self.threshold is not None:
+            _require(bool(np.isfinite(self.threshold)) and self.threshold > 0, f"threshold must be > 0, got {self.threshold}")
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """The result for one image.
+
+    ``score_map``: (H, W) float32, >= 0, original image pixels: the sum of s_i * m_i over ``regions``
+    (values over 1 where regions overlap). ``mask``: (H, W) bool, original image pixels: where the score
+    map is at or above ``threshold``, less what the minimum area drops. ``warnings``: for the manifest.
+    """
+
+    score_map: FloatMap
+    regions: Regions
+    mask: BoolMap
+    threshold: float
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, array, dtype in (("score_map", self.score_map, np.float32), ("mask", self.mask, np.bool_)):
+            _require(array.shape == self.regions.size, f"{name} must have shape {self.regions.size}, got {array.shape}")
+            _require(array.dtype == dtype, f"{name} must be {np.dtype(dtype).name}, got {array.dtype}")
+
+    @cached_property
+    def reported(self) -> Regions:
+        """The regions that touch the mask: those that overlays, counts and exports show."""
+        return self.regions.touching(self.mask)
+
+    @property
+    def score(self) -> float:
+        """The image score: the maximum of the score map."""
+        return float(self.score_map.max(initial=0.0))
+
+    @property
+    def verdict(self) -> Literal["ok", "defect"]:
+        """``defect`` when the mask is not empty."""
+        return "defect" if bool(self.mask.any()) else "ok"
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
