@@ -1,0 +1,1 @@
+"""The embedded back end: what runs when no model has been downloaded."""

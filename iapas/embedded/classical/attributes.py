@@ -1,0 +1,172 @@
+"""What is measured on each candidate region, against the ring around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from iapas.embedded.classical.candidates import Candidate
+from iapas.embedded.classical.channels import Channels, blur, mad
+
+NAMES = (
+    "side",  # +1 darker than its ring, -1 brighter
+    "dL",  # difference of mean lightness from the ring over both spreads: an effect size
+    "zL",  # log of the same difference over the picture's noise at the region's thickness
+    "cL",  # log of the same difference in units of L
+    "dR",  # effect size after row and column medians were removed
+    "edge",  # log of the mean gradient on the contour over the picture's median gradient
+    "la",  # log of the share of the picture
+    "bt",  # share of the contour that lies on the frame of the picture
+    "th",  # thickness, work pixels
+    "lel",  # log elongation: contour length over twice the thickness
+    "ext",  # area over area of the box
+    "dT",  # greatest effect size over the texture maps
+    "dC",  # greatest effect size over a and b
+    "warm",  # effect size towards red and yellow
+    "relief",  # a bright and a dark part side by side, 0..1
+    "large",  # 1 for a candidate found at the coarse scale
+)
+COLUMN = {name: k for k, name in enumerate(NAMES)}
+MIN_EFFECT = 0.4  # candidates below are no defects, and are not measured further
+NOISE_SCALES = (1.5, 3.0, 6.0, 12.0, 24.0)  # work pixels
+HALF_ABOVE = 64 * 64  # regions with a larger box are measured at half the size, for speed
+
+
+@dataclass(frozen=True)
+class _Level:
+    """The stacked maps at one resolution."""
+
+    step: int
+    tone: np.ndarray  # (h, w, 3): residual, rowcol, gradient
+    texture: np.ndarray  # (h, w, 4)
+    chroma: np.ndarray | None  # (h, w, 2)
+
+
+def _level(channels: Channels, step: int) -> _Level:
+    tone = np.dstack([channels.residual, channels.rowcol, channels.gradient])
+    texture, chroma = channels.texture, channels.chroma
+    if step > 1:
+        height, width = channels.residual.shape
+        size = (max(1, width // step), max(1, height // step))
+        tone, texture, chroma = (cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in (tone, texture, chroma))
+    return _Level(step, tone, texture, chroma if channels.coloured else None)
+
+
+def _noise_by_thickness(residual: np.ndarray) -> np.ndarray:
+    """Noise of the residual averaged over regions as thick as each of ``NOISE_SCALES``."""
+    return np.array([mad(blur(residual, scale / 2)) for scale in NOISE_SCALES])
+
+
+def _stats(maps: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mean, std = cv2.meanStdDev(maps, mask=mask)
+    return mean[:, 0], std[:, 0]
+
+
+def _effect(maps: np.ndarray, inside: np.ndarray, ring: np.ndarray, floor: float) -> np.ndarray:
+    """Signed effect size of each map, (C,): difference of means over the sum of spreads and ``floor``."""
+    mean_in, std_in = _stats(maps, inside)
+    mean_out, std_out = _stats(maps, ring)
+    return (mean_in - mean_out) / (std_in + std_out + floor)
+
+
+def _window(candidate: Candidate, level: _Level) -> tuple[slice, slice, np.ndarray, np.ndarray]:
+    """The region's surroundings: slices into the level's maps, the region and its ring as uint8 masks."""
+    height, width = level.tone.shape[:2]
+    x0, y0, x1, y1 = candidate.box
+    mask, step = candidate.mask, level.step
+    if step > 1:
+        x0, y0 = min(x0 // step, width - 1), min(y0 // step, height - 1)
+        size = (max(1, min(width - x0, (x1 - candidate.box[0]) // step)), max(1, min(height - y0, (y1 - candidate.box[1]) // step)))
+        mask = (cv2.resize(mask * np.uint8(255), size, interpolation=cv2.INTER_AREA) > 127).astype(np.uint8)
+        x1, y1 = x0 + size[0], y0 + size[1]
+    reach = int(np.clip(0.3 * candidate.area**0.5, 3, 20) / step + 0.5)
+    left, top = max(0, x0 - reach), max(0, y0 - reach)
+    right, bottom = min(width, x1 + reach), min(height, y1 + reach)
+    inside = np.zeros((bottom - top, right - left), np.uint8)
+    inside[y0 - top : y1 - top, x0 - left : x1 - left] = mask
+    outer = cv2.dilate(inside, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    inner = cv2.dilate(inside, np.ones((3, 3), np.uint8))
+    return slice(top, bottom), slice(left, right), inside, outer - inner
+
+
+def _shape(candidate: Candidate, size: tuple[int, int]) -> dict[str, float]:
+    """Attributes of the outline alone."""
+    x0, y0, x1, y1 = candidate.box
+    height, width = size
+    padded = cv2.copyMakeBorder(candidate.mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)
+    contour = (padded - cv2.erode(padded, np.ones((3, 3), np.uint8)))[1:-1, 1:-1]
+    length = int(cv2.countNonZero(contour))
+    on_frame = 0
+    for touches, line in (
+        (x0 == 0, contour[:, 0]),
+        (x1 == width, contour[:, -1]),
+        (y0 == 0, contour[0]),
+        (y1 == height, contour[-1]),
+    ):
+        on_frame += int(line.sum()) if touches else 0
+    thickness = max(1.0, 2 * float(depth.max()) - 1)
+    return {
+        "la": float(np.log(candidate.area / (height * width))),
+        "bt": min(1.0, on_frame / length),
+        "th": thickness,
+        "lel": float(np.log(length / (2 * thickness + 1))),
+        "ext": candidate.area / ((x1 - x0) * (y1 - y0)),
+        "large": float(candidate.large),
+    }
+
+
+def _relief(tone: np.ndarray, inside: np.ndarray, ring_mean: float, noise: float) -> float:
+    """How evenly a region's strong pixels are split into bright and dark: 0 one-sided, 1 half and half."""
+    values = tone[inside > 0] - ring_mean
+    bright, dark = float((values > 2 * noise).mean()), float((values < -2 * noise).mean())
+    return 2 * min(bright, dark) / max(bright + dark, 0.2)
+
+
+def measure(found: list[Candidate], channels: Channels) -> tuple[list[Candidate], np.ndarray]:
+    """The candidates that stand out at all, and their attributes (N, len(NAMES)) float64."""
+    size = channels.residual.shape
+    levels = (_level(channels, 1), _level(channels, 2))
+    noise = _noise_by_thickness(channels.residual)
+    steepness = float(np.median(channels.gradient[::2, ::2])) + 0.25
+    pixel_noise = mad(channels.residual) + 0.3
+    kept: list[Candidate] = []
+    rows: list[list[float]] = []
+    for candidate in found:
+        x0, y0, x1, y1 = candidate.box
+        level = levels[int((x1 - x0) * (y1 - y0) > HALF_ABOVE)]
+        ys, xs, inside, ring = _window(candidate, level)
+        if not ring.any() or not inside.any():
+            continue
+        tone = level.tone[ys, xs]
+        mean_in, std_in = _stats(tone[..., :2], inside)
+        mean_out, std_out = _stats(tone[..., :2], ring)
+        difference = mean_in - mean_out
+        effect = np.abs(difference) / (std_in + std_out + 0.6)
+        if effect.max() < MIN_EFFECT:
+            continue
+        shape = _shape(candidate, size)
+        sigma = float(np.interp(shape["th"], NOISE_SCALES, noise))
+        contour = inside - cv2.erode(inside, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        slope = cv2.mean(tone, mask=contour)[2]
+        chroma = np.zeros(2)
+        if level.chroma is not None:
+            chroma = _effect(level.chroma[ys, xs], inside, ring, 1.5)
+        measured = {
+            **shape,
+            "side": 1.0 if difference[0] < 0 else -1.0,
+            "dL": effect[0],
+            "dR": effect[1],
+            "zL": float(np.log1p(abs(difference[0]) / (sigma + 0.3))),
+            "cL": float(np.log1p(abs(difference[0]))),
+            "edge": float(np.log(0.1 + slope / steepness)),
+            "dT": float(np.abs(_effect(level.texture[ys, xs], inside, ring, 0.15)).max()),
+            "dC": float(np.abs(chroma).max()),
+            "warm": float(chroma.min()),
+            "relief": _relief(tone[..., 0], inside, float(mean_out[0]), pixel_noise),
+        }
+        kept.append(candidate)
+        rows.append([measured[name] for name in NAMES])
+    return kept, np.array(rows, np.float64).reshape(len(rows), len(NAMES))

@@ -1,0 +1,158 @@
+"""The detector: pictures in, regions with soft masks out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from iapas.embedded import words
+from iapas.embedded.classical.attributes import NAMES, measure
+from iapas.embedded.classical.candidates import Candidate, candidates
+from iapas.embedded.classical.channels import channels, work_image
+from iapas.embedded.classical.clusters import group, merge, pieces
+from iapas.embedded.classical.objects import find_object
+from iapas.embedded.classical.scoring import logits, sigmoid, modulation, object_factor
+from iapas.types import Phrase, Regions, crop_frame
+
+GAIN = 1.0
+FAINTEST = 0.005  # regions below are not worth a row
+WHOLE = 0.75  # of the object's box: a larger box would be taken for the object (the size rule says 0.8)
+UNNAMED = Phrase("defect", "lexicon")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Everything about a picture that no phrase changes."""
+
+    size: tuple[int, int]  # of the picture, (H, W)
+    work: tuple[int, int]  # of the work image, (h, w)
+    found: list[Candidate]
+    measured: dict[str, np.ndarray]
+    logits: np.ndarray
+    factor: np.ndarray  # share of each region's confidence that the object mask leaves
+    pixels: np.ndarray  # (h, w) float32: modulation of the soft masks
+    object: np.ndarray | None  # (h, w) uint8
+
+
+class ClassicalDetector:
+    """Regions that stand out, by classical vision. Words of the user shift their scores gently."""
+
+    def __init__(self, work_size: int = 256, max_regions: int = 30, gain: float = GAIN) -> None:
+        self.work_size = work_size
+        self.max_regions = max_regions
+        self.gain = gain
+
+    def encode(self, images: Sequence[np.ndarray]) -> list[Encoded]:
+        """Measure (H, W, 3) uint8 RGB pictures."""
+        return [self._encode(image) for image in images]
+
+    def _encode(self, image: np.ndarray) -> Encoded:
+        work = work_image(image, self.work_size)
+        maps = channels(work)
+        found, attributes = measure(candidates(maps), maps)
+        outline = find_object(work)
+        return Encoded(
+            size=image.shape[:2],
+            work=work.shape[:2],
+            found=found,
+            measured=dict(zip(NAMES, attributes.T, strict=True)),
+            logits=logits(attributes),
+            factor=object_factor(found, outline),
+            pixels=modulation(maps) if outline is None else np.ones(work.shape[:2], np.float32),
+            object=outline,
+        )
+
+    def detect(self, encoded: Sequence[Encoded], phrases: Sequence[Phrase]) -> list[Regions]:
+        """Regions of each picture for these phrases; those of source "object" ask for the object's extent."""
+        anomalies = [p for p in phrases if p.source != "object"]
+        objects = [p for p in phrases if p.source == "object"]
+        return [self._detect(one, anomalies, objects) for one in encoded]
+
+    def _detect(self, one: Encoded, anomalies: list[Phrase], objects: list[Phrase]) -> Regions:
+        parts = []
+        if anomalies or not objects:
+            parts = self._regions(one, anomalies or [UNNAMED])
+        if objects:
+            parts.append((*_extent(one), 1.0, objects[0].text))
+        if not parts:
+            return Regions.empty(one.size)
+        boxes, crops, scores, texts = zip(*parts, strict=True)
+        return Regions(one.size, np.array(boxes, np.float32), np.array(scores, np.float32), list(texts), tuple(crops))
+
+    def _regions(self, one: Encoded, phrases: list[Phrase]) -> list[tuple]:
+        if not one.found:
+            return []
+        fits = np.stack([words.fit(p.attributes, one.measured) for p in phrases])
+        typed = [k for k, p in enumerate(phrases) if p.source == "user" and p.attributes]
+        shift = self.gain * fits[typed].max(axis=0) if typed else 0.0
+        scores = sigmoid(one.logits + shift) * one.factor
+        limit = WHOLE * _object_area(one)
+        parts = []
+        for members in group(one.found, scores, self.max_regions):
+            cluster = merge(one.found, scores, members)
+            x0, y0, x1, y1 = cluster.box
+            values = cluster.values * one.pixels[y0:y1, x0:x1]
+            name = phrases[int(fits[:, members[0]].argmax())].text
+            for box, piece in pieces(values, cluster.box, limit):
+                best = float(piece.max())
+                if best > FAINTEST:
+                    parts.append((*_full_size(piece / best, box, one), best, name))
+        return parts
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def _object_area(one: Encoded) -> int:
+    """Area of the object's box, work pixels."""
+    if one.object is None:
+        return one.work[0] * one.work[1]
+    _, _, w, h = cv2.boundingRect(one.object)
+    return w * h
+
+
+def _extent(one: Encoded) -> tuple[np.ndarray, np.ndarray]:
+    """Box and hard mask of the object; the whole picture on a surface that fills the frame."""
+    height, width = one.size
+    if one.object is None:
+        return np.array([0, 0, width, height], np.float32), np.full((height, width), 255, np.uint8)
+    x, y, w, h = cv2.boundingRect(one.object)
+    box, crop = _full_size(one.object[y : y + h, x : x + w].astype(np.float32), (x, y, x + w, y + h), one)
+    return box, np.where(crop > 127, 255, 0).astype(np.uint8)
+
+
+def _full_size(values: np.ndarray, box: tuple[int, int, int, int], one: Encoded) -> tuple[np.ndarray, np.ndarray]:
+    """A map (0..1) within a box of the work image, as a box and a uint8 crop at the picture's own size."""
+    height, width = one.size
+    rows, columns = one.work
+    fx, fy = width / columns, height / rows
+    x0, y0, x1, y1 = box
+    full = np.array([x0 * fx, y0 * fy, min(width, x1 * fx), min(height, y1 * fy)], np.float32)
+    left, top, right, bottom = crop_frame(full, one.size)
+    if min(fx, fy) < 0.7:  # the picture is far smaller than the work image: average instead of sampling
+        whole = np.zeros(one.work, np.float32)
+        whole[y0:y1, x0:x1] = values
+        crop = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)[top:bottom, left:right]
+    else:
+        pad = cv2.copyMakeBorder(values, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+        if x0 == 0:
+            pad[:, 0] = pad[:, 1]
+        if x1 == columns:
+            pad[:, -1] = pad[:, -2]
+        if y0 == 0:
+            pad[0] = pad[1]
+        if y1 == rows:
+            pad[-1] = pad[-2]
+        # pixel centres: (X + 0.5) / f - 0.5 in the work image
+        move = np.array(
+            [
+                [1 / fx, 0, (left + 0.5) / fx - 0.5 - x0 + 1],
+                [0, 1 / fy, (top + 0.5) / fy - 0.5 - y0 + 1],
+            ]
+        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        crop = cv2.warpAffine(pad, move, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return full, np.rint(np.clip(crop, 0, 1) * 255).astype(np.uint8)

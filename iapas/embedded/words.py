@@ -1,0 +1,52 @@
+"""What words can mean to a detector that cannot read: attributes of a region that can be measured.
+
+A lexicon maps words to the names in :data:`ATTRIBUTES`; :func:`fit` says how well each region agrees with a phrase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+Measured = Mapping[str, np.ndarray]
+
+ATTRIBUTES: dict[str, str] = {
+    "dark": "darker than its surroundings",
+    "bright": "brighter than its surroundings",
+    "elongated": "long and thin: a line",
+    "compact": "about as long as wide",
+    "small": "a small share of the picture",
+    "large": "a large share of the picture",
+    "texture": "rougher or smoother than its surroundings",
+    "border": "lies on the border of the picture or of the part",
+    "colour": "of another colour than its surroundings",
+    "faint": "hardly differs from its surroundings in lightness",
+    "warm": "redder and yellower than its surroundings",
+    "relief": "a bright and a dark side next to each other",
+}
+
+# Each from -1 (contradicts the word) to 1 (agrees); 0 at the median of what is usual.
+_PHI: dict[str, Callable[[Measured], np.ndarray]] = {
+    "dark": lambda m: m["side"],
+    "bright": lambda m: -m["side"],
+    "elongated": lambda m: np.tanh((m["lel"] - 1.1) / 0.4),
+    "compact": lambda m: 0.6 * np.tanh((0.9 - m["lel"]) / 0.3) + 0.4 * np.tanh((m["ext"] - 0.5) / 0.2),
+    "small": lambda m: np.tanh((-5 - m["la"]) / 0.8),
+    "large": lambda m: np.tanh((m["la"] + 3) / 0.8),
+    "texture": lambda m: np.tanh((m["dT"] - 0.9) / 0.35),
+    "border": lambda m: np.tanh((m["bt"] - 0.12) / 0.08),
+    "colour": lambda m: np.tanh((m["dC"] - 0.8) / 0.4),
+    "faint": lambda m: np.tanh((1.2 - m["cL"]) / 0.5),
+    "warm": lambda m: np.tanh((m["warm"] - 0.4) / 0.4),
+    "relief": lambda m: np.tanh((m["relief"] - 0.4) / 0.25),
+}
+
+
+def fit(attributes: Sequence[str], measured: Measured) -> np.ndarray:
+    """How well each region agrees with a phrase: the mean phi of its attributes, (N,) in -1..1; 0 without any."""
+    count = len(measured["side"])
+    known = [name for name in attributes if name in _PHI]
+    if not known:
+        return np.zeros(count)
+    return np.mean([_PHI[name](measured) for name in known], axis=0)
