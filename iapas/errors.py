@@ -1,27 +1,27 @@
 """Every error that iapas raises on purpose.
 
-    IapasError
-    +-- RunError                stops the run
-    |   +-- UsageError          exit 2  wrong arguments, or nothing to do
-    |   +-- ConfigError         exit 2  a config, profile, lexicon or template is not as it must be
-    |   +-- MissingError        exit 4  a model, data set or device is not there
-    |   +-- OutputError         exit 5  the output folder cannot be used
-    +-- ImageError              fails one image; the others go on (exit 3 at the end)
-        +-- ImageTruncated      image-truncated       the file ends too early
-        +-- ImageUnreadable     image-unreadable      not an image, or a broken one
-        +-- ImageFormatRefused  image-format-refused  a format that is not on the allow-list
-        +-- ImageMultiframe     image-multiframe      several frames or pages, none chosen
-        +-- ImageNonfinite      image-nonfinite       NaN or infinite pixels
-        +-- ImageTooSmall       image-too-small       below the least side, or too long and thin
-        +-- ImageTooLarge       image-too-large       above the limit on pixels or bytes
-        +-- RoiMismatch         roi-mismatch          the region of interest does not fit the image
-        +-- ReadDenied          io-denied             no permission, or not a regular file
-        +-- ReadVanished        io-vanished           gone, or changed while it was read
-        +-- TimedOut            timeout               longer than the time limit
-        +-- WorkerCrash         worker-crash          its worker process died twice
-        +-- OutOfMemory         oom                   not enough memory for this image
-        +-- ModelNonfinite      model-nonfinite       a model gave NaN or infinite values
-        +-- InternalError       internal              a fault of iapas itself
+IapasError
++-- RunError                stops the run
+|   +-- UsageError          exit 2  wrong arguments, or nothing to do
+|   +-- ConfigError         exit 2  a config, profile, lexicon or template is not as it must be
+|   +-- MissingError        exit 4  a model, data set or device is not there
+|   +-- OutputError         exit 5  the output folder cannot be used
++-- ImageError              fails one image; the others go on (exit 3 at the end)
+    +-- ImageTruncated      image-truncated       the file ends too early
+    +-- ImageUnreadable     image-unreadable      not an image, or a broken one
+    +-- ImageFormatRefused  image-format-refused  a format that is not on the allow-list
+    +-- ImageMultiframe     image-multiframe      several frames or pages, none chosen
+    +-- ImageNonfinite      image-nonfinite       NaN or infinite pixels
+    +-- ImageTooSmall       image-too-small       below the least side, or too long and thin
+    +-- ImageTooLarge       image-too-large       above the limit on pixels or bytes
+    +-- RoiMismatch         roi-mismatch          the region of interest does not fit the image
+    +-- ReadDenied          io-denied             no permission, or not a regular file
+    +-- ReadVanished        io-vanished           gone, or changed while it was read
+    +-- TimedOut            timeout               longer than the time limit
+    +-- WorkerCrash         worker-crash          its worker process died twice
+    +-- OutOfMemory         oom                   not enough memory for this image
+    +-- ModelNonfinite      model-nonfinite       a model gave NaN or infinite values
+    +-- InternalError       internal              a fault of iapas itself
 """
 
 from __future__ import annotations

@@ -70,7 +70,11 @@ class MaskDecoder(Protocol):
         ...
 
     def decode(
-        self, encoded: Sequence[Any], *, boxes: Sequence[FloatMap] | None = None, points: Sequence[FloatMap] | None = None
+        self,
+        encoded: Sequence[Any],
+        *,
+        boxes: Sequence[FloatMap] | None = None,
+        points: Sequence[FloatMap] | None = None,
     ) -> list[list[npt.NDArray[Any]]]:
         """For each image the masks of its boxes, or of its (N, 2) float32 x y points.
 

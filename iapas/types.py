@@ -61,9 +61,7 @@ class Regions:
         for box, crop in zip(self.boxes, self.crops, strict=True):
             x0, y0, x1, y1 = crop_frame(box, self.size)
             _require(crop.dtype == np.uint8, f"a crop must be uint8, got {crop.dtype}")
-            _require(
-                crop.shape == (y1 - y0, x1 - x0), f"a crop must have shape {(y1 - y0, x1 - x0)}, got {crop.shape}"
-            )
+            _require(crop.shape == (y1 - y0, x1 - x0), f"a crop must have shape {(y1 - y0, x1 - x0)}, got {crop.shape}")
 
     def __len__(self) -> int:
         return len(self.phrases)
@@ -132,7 +130,7 @@ class ObjectProfile:
         if self.object_size is not None:
             _require(0 < self.object_size <= 1, f"object_size must be in (0, 1], got {self.object_size}")
         if self.threshold is not None:
-            _require(bool(np.isfinite(self.threshold)) and self.threshold > 0, f"threshold must be > 0, got {self.threshold}")
+            _require(0 < self.threshold < np.inf, f"threshold must be > 0 and finite, got {self.threshold}")
 
 
 @dataclass(frozen=True, eq=False)

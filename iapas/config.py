@@ -1,0 +1,255 @@
+"""All settings of a run: one frozen model. The command line beats --set, that beats a file, that beats defaults."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from iapas import shipped
+from iapas.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Reading(_Section):
+    """How files become pictures."""
+
+    formats: list[Literal["png", "jpeg", "bmp", "tiff", "webp", "gif"]] = Field(
+        ["png", "jpeg", "bmp", "tiff", "webp"], description="formats that are decoded, recognised by content"
+    )
+    max_pixels: int = Field(100_000_000, gt=0, description="larger pictures are refused before they are decoded")
+    max_bytes: int = Field(1_000_000_000, gt=0, description="larger files are refused before they are read")
+    min_side: int = Field(16, ge=1, description="pictures with a shorter side, in pixels, are refused")
+    max_aspect: float = Field(100.0, ge=1, description="pictures longer than this many times their width are refused")
+    bit_depth: int | None = Field(
+        None, ge=1, le=32, description="bits that the camera uses; null: by the measured range"
+    )
+    float_range: list[float] | None = Field(
+        None, min_length=2, max_length=2, description="[black, white] of float pictures; null: by the measured range"
+    )
+    frame: int | Literal["error", "all"] = Field(
+        "error", description="of files with several frames: refuse, take this one (from 0), or all together"
+    )
+    background: list[int] = Field([128, 128, 128], min_length=3, max_length=3, description="RGB behind alpha")
+
+    @field_validator("float_range")
+    @classmethod
+    def _ordered(cls, value: list[float] | None) -> list[float] | None:
+        if value is not None and not value[0] < value[1]:
+            raise ValueError("the first value (black) must be below the second (white)")
+        return value
+
+    @field_validator("background")
+    @classmethod
+    def _bytes(cls, value: list[int]) -> list[int]:
+        if not all(0 <= channel <= 255 for channel in value):
+            raise ValueError("each channel must be in 0..255")
+        return value
+
+
+class Describe(_Section):
+    """Stage 1: what the product is and what could be wrong with it."""
+
+    object: str = Field("", description="the product's name; empty: found by the tagger, if there is one")
+    prompt: str = Field("", description='anomaly phrases, "a . b"; empty: from the prompt generator')
+    samples: int = Field(10, ge=1, le=1000, description="images that a profile is made from")
+    seed: int = Field(111, ge=0, description="of the choice of these images")
+    tagger: Literal["none"] = Field("none", description="the model that names the product")
+    generator: Literal["lexicon"] = Field("lexicon", description="what names the possible defects")
+    lexicon: str = Field("default", description="a lexicon in prompts/lexicons, or a YAML file")
+
+
+class DetectorSettings(_Section):
+    """What finds regions."""
+
+    name: Literal["classical"] = Field("classical", description="the detector")
+    work_size: int = Field(256, ge=64, le=1024, description="classical: long side, in pixels, at which it looks")
+    max_regions: int = Field(30, ge=1, le=1000, description="classical: regions kept of an image or tile")
+    object_pass: Literal["separate", "joint"] = Field(
+        "separate", description="the object in a pass of its own (the paper), or together with the anomaly phrases"
+    )
+
+
+class DecoderSettings(_Section):
+    """What draws masks for regions that have none."""
+
+    name: Literal["none"] = Field("none", description="the mask decoder")
+
+
+class Size(_Section):
+    """The size rule (IAP-AS, section 3): what is nearly as large as the object is the object, not a defect."""
+
+    object: Literal["image", "profile"] = Field(
+        "image", description="the object's size: of each image, or the profile's"
+    )
+    limit: float = Field(0.8, gt=0, description="regions of this share of the object's box, or more, are dropped")
+
+
+class Tile(_Section):
+    """Large pictures are looked at whole and in overlapping tiles."""
+
+    size: int = Field(1024, ge=128, description="side of a tile in pixels")
+    overlap: int = Field(128, ge=0, description="pixels that neighbouring tiles share")
+    above: int = Field(1536, ge=128, description="pictures with a longer side than this are tiled")
+
+
+class Verdict(_Section):
+    """When a picture counts as defective."""
+
+    threshold: float | Literal["auto"] = Field(
+        "auto", description="on the score map; auto: the profile's, else default"
+    )
+    default: float | Literal["positive"] = Field(0.5, description="threshold of an uncalibrated profile")
+    min_area: int = Field(0, ge=0, description="connected defects of fewer pixels are dropped")
+    roi: str = Field(
+        "", description="x,y,width,height in pixels, or a mask image (white: look here); empty: everywhere"
+    )
+
+    @field_validator("threshold", "default")
+    @classmethod
+    def _positive(cls, value: float | str) -> float | str:
+        if isinstance(value, float) and not value > 0:
+            raise ValueError("a threshold must be > 0: at 0 every pixel would be a defect")
+        return value
+
+
+class Output(_Section):
+    """What is written."""
+
+    score_map: Literal["tiff", "none"] = Field("tiff", description="score maps as float32 TIFF, or none")
+    overlay: Literal["none", "defects", "all"] = Field("defects", description="pictures with outlined regions")
+    per_folder: bool = Field(False, description="each sub-folder is a product with a profile of its own")
+
+
+class RunSettings(_Section):
+    """How the work is done; nothing here changes a result."""
+
+    workers: int = Field(0, ge=0, le=1024, description="processes; 0: one for each core")
+    batch_size: int = Field(1, ge=1, description="images that a model takes at once")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where models run")
+    time_limit: float = Field(300.0, gt=0, description="seconds for one image before its worker is replaced")
+    fsync: bool = Field(True, description="wait until each file is on the disk (survives a power cut)")
+
+
+class Config(_Section):
+    """The whole of it; see ``iapas config show``."""
+
+    name: str = "custom"
+    title: str = Field("", description="what runs, in plain words: in the log, run.json and the report")
+    reading: Reading = Reading()
+    describe: Describe = Describe()
+    detector: DetectorSettings = DetectorSettings()
+    decoder: DecoderSettings = DecoderSettings()
+    size: Size = Size()
+    tile: Tile = Tile()
+    verdict: Verdict = Verdict()
+    output: Output = Output()
+    run: RunSettings = RunSettings()
+
+    def results(self) -> dict[str, Any]:
+        """The settings that change results, as plain data; paths to content are the caller's to add."""
+        data = self.model_dump(mode="json", exclude={"run": True, "title": True, "name": True, "output": {"overlay"}})
+        return data
+
+    def fingerprint(self) -> str:
+        """64 hex digits over everything here that changes results."""
+        return fingerprint(self.results())
+
+
+def fingerprint(data: Any) -> str:
+    """SHA-256 of plain data, independent of the order of keys."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def load_config(
+    name_or_file: str = "embedded", assignments: Iterable[str] = (), overrides: Mapping[str, Any] | None = None
+) -> Config:
+    """The config of a shipped name or of a YAML file, with ``section.key=value`` assignments, then ``overrides``.
+
+    ``overrides`` maps ``section.key`` to a value; None means "not given". Raises ConfigError.
+    """
+    is_file = name_or_file.endswith((".yaml", ".yml", ".json")) or "/" in name_or_file
+    file = Path(name_or_file) if is_file else shipped.path("configs", name_or_file)
+    data = shipped.read_yaml(file)
+    data.setdefault("name", file.stem)
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment!r}: write section.key=value")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {assignment!r}: {text!r} is not valid YAML") from error
+        _assign(data, key.strip(), value)
+    for key, value in (overrides or {}).items():
+        if value is not None:
+            _assign(data, key, value)
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{name_or_file}: " + "; ".join(_explain(item) for item in error.errors())) from error
+
+
+def _assign(data: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        inner = data.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{key}: {section!r} is not a section")
+        data = inner
+    data[last] = value
+
+
+def _explain(item: Any) -> str:
+    """One pydantic complaint as a sentence, with a suggestion for a mistyped key."""
+    path = [str(part) for part in item["loc"]]
+    key = ".".join(path)
+    if item["type"] != "extra_forbidden":
+        return f"{key or 'the config'}: {item['msg']}, got {item['input']!r}"
+    known = _keys(Config, path[:-1])
+    near = [".".join([*path[:-1], name]) for name in difflib.get_close_matches(path[-1], known, 1)]
+    if not near:
+        everywhere = [full for full in all_keys() if full.rpartition(".")[2] == path[-1]]
+        near = everywhere[:1]
+    return f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; known are: {', '.join(known)}")
+
+
+def _keys(model: type[BaseModel], path: list[str]) -> list[str]:
+    for part in path:
+        field = model.model_fields.get(part)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def all_keys() -> list[str]:
+    """Every field as ``section.key``."""
+    keys = []
+    for name, field in Config.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            keys += [f"{name}.{key}" for key in section.model_fields]
+        else:
+            keys.append(name)
+    return keys
+
+
+def describe_field(key: str) -> str:
+    """The description of a field, ``section.key``."""
+    model: type[BaseModel] = Config
+    *sections, last = key.split(".")
+    for section in sections:
+        annotation = model.model_fields[section].annotation
+        model = annotation if isinstance(annotation, type) else get_args(annotation)[0]
+    return model.model_fields[last].description or ""
