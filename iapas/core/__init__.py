@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: no codecs, no paths, no models."""
