@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from iapas.embedded.classical.candidates import Candidate
-from iapas.embedded.classical.channels import Channels, blur, mad
+from iapas.embedded.classical.channels import Channels, blur, mad, sample
 
 NAMES = (
     "side",  # +1 darker than its ring, -1 brighter
@@ -54,9 +54,9 @@ def _level(channels: Channels, step: int) -> _Level:
     return _Level(step, tone, texture, chroma if channels.coloured else None)
 
 
-def _noise_by_thickness(residual: np.ndarray) -> np.ndarray:
+def _noise_by_thickness(residual: np.ndarray, surface: np.ndarray | None) -> np.ndarray:
     """Noise of the residual averaged over regions as thick as each of ``NOISE_SCALES``."""
-    return np.array([mad(blur(residual, scale / 2)) for scale in NOISE_SCALES])
+    return np.array([mad(blur(residual, scale / 2), surface) for scale in NOISE_SCALES])
 
 
 def _stats(maps: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -129,9 +129,9 @@ def measure(found: list[Candidate], channels: Channels) -> tuple[list[Candidate]
     """The candidates that stand out at all, and their attributes (N, len(NAMES)) float64."""
     size = channels.residual.shape
     levels = (_level(channels, 1), _level(channels, 2))
-    noise = _noise_by_thickness(channels.residual)
-    steepness = float(np.median(channels.gradient[::2, ::2])) + 0.25
-    pixel_noise = mad(channels.residual) + 0.3
+    noise = _noise_by_thickness(channels.residual, channels.surface)
+    steepness = float(np.median(sample(channels.gradient, channels.surface))) + 0.25
+    pixel_noise = mad(channels.residual, channels.surface) + 0.3
     kept: list[Candidate] = []
     rows: list[list[float]] = []
     for candidate in found:

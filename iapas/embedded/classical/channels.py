@@ -29,6 +29,7 @@ class Channels:
     rowcol: FloatArray  # G1(L) less row and column medians: streaks and weaves removed
     texture: FloatArray  # (h, w, 4) log energies: fine, coarse, vertical streaks, horizontal streaks
     gradient: FloatArray  # gradient magnitude of G1(L), per pixel
+    surface: np.ndarray | None  # (h, w) uint8: pixels of the part; None where the surface fills the frame
     maps: dict[str, FloatArray]  # normalised maps z in units of their own noise, one for each detector channel
 
 
@@ -37,17 +38,20 @@ def blur(image: FloatArray, sigma: float) -> FloatArray:
     return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
 
 
-def median(values: FloatArray) -> float:
-    """Median of every second pixel: the noise of a median over 16 000 pixels is far below the floors used here."""
-    thin = values[::2, ::2] if values.ndim == 2 and values.size > 20000 else values
-    return float(np.median(thin))
+def sample(values: FloatArray, surface: np.ndarray | None) -> FloatArray:
+    """Every second pixel of the surface (all without one): enough for a median, at a quarter of the cost."""
+    step = 2 if values.shape[0] * values.shape[1] > 20000 else 1
+    thin = values[::step, ::step]
+    if surface is None:
+        return thin.reshape(-1, *values.shape[2:])
+    inside = surface[::step, ::step] > 0
+    return thin[inside] if inside.any() else thin.reshape(-1, *values.shape[2:])
 
 
-def mad(values: FloatArray, centre: float | None = None) -> float:
+def mad(values: FloatArray, surface: np.ndarray | None = None) -> float:
     """Robust standard deviation: 1.4826 times the median absolute deviation."""
-    if centre is None:
-        centre = median(values)
-    return 1.4826 * median(np.abs(values - centre))
+    some = sample(values, surface)
+    return 1.4826 * float(np.median(np.abs(some - np.median(some))))
 
 
 def work_image(image: np.ndarray, work_size: int) -> FloatArray:
@@ -120,13 +124,15 @@ def streak_energy(lightness: FloatArray) -> FloatArray:
     return log_energy(along - cv2.blur(along, (9, 1), borderType=cv2.BORDER_REFLECT), 4, 0.3)
 
 
-def normalised(field: FloatArray, floor: float) -> FloatArray:
-    """Deviation from the median in units of the picture's own noise."""
-    centre = median(field)
-    return (field - np.float32(centre)) / np.float32(mad(field, centre) + floor)
+def normalised(field: FloatArray, floor: float, surface: np.ndarray | None) -> FloatArray:
+    """Deviation from the median in units of the surface's own noise."""
+    some = sample(field, surface)
+    centre = np.median(some)
+    noise = 1.4826 * np.median(np.abs(some - centre))
+    return (field - centre) / np.float32(noise + floor)
 
 
-def channels(work: FloatArray) -> Channels:
+def channels(work: FloatArray, surface: np.ndarray | None = None) -> Channels:
     """Measure every channel of a work image (h, w, 3) float32 RGB in 0..1."""
     lab = cv2.cvtColor(np.ascontiguousarray(work), cv2.COLOR_RGB2LAB)
     light = np.ascontiguousarray(lab[..., 0])
@@ -143,19 +149,19 @@ def channels(work: FloatArray) -> Channels:
             np.ascontiguousarray(streak_energy(np.ascontiguousarray(light.T)).T),
         ]
     )
-    texture -= np.median(texture[::2, ::2].reshape(-1, 4), axis=0)
+    texture -= np.median(sample(texture, surface), axis=0)
     gx = cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32)
     gy = cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32)
     coloured = bool(np.abs(chroma).max() > COLOURED)
     maps = {
-        "residual": normalised(residual, 0.6),
-        "median": normalised(smooth - local_median(smooth), 0.5),
-        "rowcol": normalised(rowcol, 0.5),
-        "texture": normalised(np.ascontiguousarray(texture[..., 0]), 0.08),
+        "residual": normalised(residual, 0.6, surface),
+        "median": normalised(smooth - local_median(smooth), 0.5, surface),
+        "rowcol": normalised(rowcol, 0.5, surface),
+        "texture": normalised(np.ascontiguousarray(texture[..., 0]), 0.08, surface),
     }
     if coloured:
-        maps["red-green"] = normalised(blur(np.ascontiguousarray(chroma[..., 0]), 1.5), 0.5)
-        maps["yellow-blue"] = normalised(blur(np.ascontiguousarray(chroma[..., 1]), 1.5), 0.5)
+        maps["red-green"] = normalised(blur(np.ascontiguousarray(chroma[..., 0]), 1.5), 0.5, surface)
+        maps["yellow-blue"] = normalised(blur(np.ascontiguousarray(chroma[..., 1]), 1.5), 0.5, surface)
     return Channels(
         lightness=light,
         chroma=chroma,
@@ -164,5 +170,6 @@ def channels(work: FloatArray) -> Channels:
         rowcol=rowcol,
         texture=texture,
         gradient=cv2.magnitude(gx, gy),
+        surface=surface,
         maps=maps,
     )

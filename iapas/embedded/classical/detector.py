@@ -13,7 +13,7 @@ from iapas.embedded.classical.attributes import NAMES, measure
 from iapas.embedded.classical.candidates import Candidate, candidates
 from iapas.embedded.classical.channels import channels, work_image
 from iapas.embedded.classical.clusters import group, merge, pieces
-from iapas.embedded.classical.objects import find_object
+from iapas.embedded.classical.objects import Part, extend, find_part, outline_of
 from iapas.embedded.classical.scoring import logits, sigmoid, modulation, object_factor
 from iapas.types import Phrase, Regions, crop_frame
 
@@ -29,6 +29,7 @@ class Encoded:
 
     size: tuple[int, int]  # of the picture, (H, W)
     work: tuple[int, int]  # of the work image, (h, w)
+    frame: tuple[int, int, int, int]  # what the work image shows: x0, y0, x1, y1 in pixels of the picture
     found: list[Candidate]
     measured: dict[str, np.ndarray]
     logits: np.ndarray
@@ -50,13 +51,25 @@ class ClassicalDetector:
         return [self._encode(image) for image in images]
 
     def _encode(self, image: np.ndarray) -> Encoded:
-        work = work_image(image, self.work_size)
-        maps = channels(work)
+        height, width = image.shape[:2]
+        frame = (0, 0, width, height)
+        outline = None
+        part = find_part(image)
+        if part is not None:
+            inner = tuple(round(v * side) for v, side in zip(part.box, (width, height, width, height), strict=True))
+            work = work_image(image[inner[1] : inner[3], inner[0] : inner[2]], self.work_size)
+            outline = outline_of(work, part)
+        if outline is None:
+            work = work_image(image, self.work_size)
+        else:
+            frame = inner
+            work = extend(work, outline)
+        maps = channels(work, outline)
         found, attributes = measure(candidates(maps), maps)
-        outline = find_object(work)
         return Encoded(
-            size=image.shape[:2],
+            size=(height, width),
             work=work.shape[:2],
+            frame=frame,
             found=found,
             measured=dict(zip(NAMES, attributes.T, strict=True)),
             logits=logits(attributes),
@@ -128,14 +141,16 @@ def _full_size(values: np.ndarray, box: tuple[int, int, int, int], one: Encoded)
     """A map (0..1) within a box of the work image, as a box and a uint8 crop at the picture's own size."""
     height, width = one.size
     rows, columns = one.work
-    fx, fy = width / columns, height / rows
+    ox, oy, right, bottom = one.frame
+    fx, fy = (right - ox) / columns, (bottom - oy) / rows
     x0, y0, x1, y1 = box
-    full = np.array([x0 * fx, y0 * fy, min(width, x1 * fx), min(height, y1 * fy)], np.float32)
+    full = np.array([ox + x0 * fx, oy + y0 * fy, min(width, ox + x1 * fx), min(height, oy + y1 * fy)], np.float32)
     left, top, right, bottom = crop_frame(full, one.size)
     if min(fx, fy) < 0.7:  # the picture is far smaller than the work image: average instead of sampling
         whole = np.zeros(one.work, np.float32)
         whole[y0:y1, x0:x1] = values
-        crop = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)[top:bottom, left:right]
+        whole = cv2.resize(whole, (one.frame[2] - ox, one.frame[3] - oy), interpolation=cv2.INTER_AREA)
+        crop = whole[top - oy : bottom - oy, left - ox : right - ox]
     else:
         pad = cv2.copyMakeBorder(values, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
         if x0 == 0:
@@ -149,8 +164,8 @@ def _full_size(values: np.ndarray, box: tuple[int, int, int, int], one: Encoded)
         # pixel centres: (X + 0.5) / f - 0.5 in the work image
         move = np.array(
             [
-                [1 / fx, 0, (left + 0.5) / fx - 0.5 - x0 + 1],
-                [0, 1 / fy, (top + 0.5) / fy - 0.5 - y0 + 1],
+                [1 / fx, 0, (left - ox + 0.5) / fx - 0.5 - x0 + 1],
+                [0, 1 / fy, (top - oy + 0.5) / fy - 0.5 - y0 + 1],
             ]
         )
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -2,59 +2,115 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 SIZE = 128  # long side at which the object is sought, px
 STRIP = 0.03  # of each side: what is taken for background
-PLAIN = 5.0  # a strip whose pixels stray further than this from its median colour (in L) is no plain ground
-NEAR = 8.0
-SHARE = (0.04, 0.8)
+PLAIN = 3.5  # a strip whose pixels stray further than this from its median colour (in L) is no plain ground
+NEAR = 8.0  # in L: what is taken for the same colour
+GROUND = 0.6  # share of the strip that shows the ground
+CLEAR = 0.93  # share of everything outside the outline that has the ground's colour
+SHARE = (0.02, 0.8)
 SOLIDITY = 0.55
+CHROMA = np.array([1, 1.5, 1.5], np.float32)
 
 
-def find_object(work: np.ndarray) -> np.ndarray | None:
-    """The object's filled outline, (h, w) uint8 0 or 1 at the work image's size; None on a full-frame surface.
+@dataclass(frozen=True)
+class Part:
+    """A single object: its box as shares of the picture (x0, y0, x1, y1), and the ground it lies on."""
 
-    ``work``: (h, w, 3) float32 RGB in 0..1.
-    """
-    height, width = work.shape[:2]
+    box: tuple[float, float, float, float]
+    ground: np.ndarray  # (3,) weighted Lab
+    threshold: float  # distance from the ground's colour
+
+
+def find_part(image: np.ndarray) -> Part | None:
+    """The object of an (H, W, 3) uint8 RGB picture; None on a surface that fills the frame."""
+    height, width = image.shape[:2]
     scale = SIZE / max(height, width)
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    small = cv2.resize(work, size, interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB) * np.array([1, 1.5, 1.5], np.float32)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
+    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB) * CHROMA
     rows, columns = lab.shape[:2]
     margin = max(1, round(STRIP * min(rows, columns)))
     strip = np.ones((rows, columns), bool)
     strip[margin:-margin, margin:-margin] = False
-    distance = np.linalg.norm(lab - np.median(lab[strip], axis=0), axis=2)
+    ground = np.median(lab[strip], axis=0)
+    distance = np.linalg.norm(lab - ground, axis=2)
     spread = float(np.median(distance[strip]))
+    threshold = max(NEAR, 5 * spread)
     if spread > PLAIN:
         return None
-    threshold = max(NEAR, 5 * spread)
-    count, labels = cv2.connectedComponents((distance < threshold).astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    rest = _unreached(distance < threshold, strip)
+    if (~rest)[strip].mean() < GROUND:
+        return None
+    outline = _largest_solid(rest)
+    if outline is None or _spans(outline) or float(np.median(distance[outline > 0])) <= 2 * threshold:
+        return None
+    outside = cv2.dilate(outline, np.ones((3, 3), np.uint8)) == 0
+    if not outside.any() or (distance[outside] < threshold).mean() < CLEAR:
+        return None
+    x, y, w, h = cv2.boundingRect(outline)
+    box = (max(0, x - 1) / columns, max(0, y - 1) / rows, min(columns, x + w + 1) / columns, min(rows, y + h + 1) / rows)
+    return Part(box, ground, threshold)
+
+
+def outline_of(work: np.ndarray, part: Part) -> np.ndarray | None:
+    """The part's filled outline, (h, w) uint8 0 or 1, in a work image of its box, (h, w, 3) float32 RGB in 0..1."""
+    lab = cv2.cvtColor(work, cv2.COLOR_RGB2LAB) * CHROMA
+    distance = np.linalg.norm(lab - part.ground, axis=2)
+    return _largest_solid(distance >= part.threshold)
+
+
+def extend(work: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """The work image with its ground replaced by the part's own surface, carried on smoothly beyond its outline.
+
+    So that filters near the outline see more of the part, not the step down to the ground.
+    """
+    core = cv2.erode(outline, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    weight = core.astype(np.float32)
+    filled = work * weight[..., None]
+    for sigma in (2.0, 5.0, 12.0, 30.0, 80.0):
+        spread = cv2.GaussianBlur(filled, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+        mass = cv2.GaussianBlur(weight, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+        new = (mass > 0.02) & (weight == 0)
+        filled[new] = spread[new] / mass[new][:, None]
+        weight[new] = 1
+    if not weight.all():
+        filled[weight == 0] = filled[weight > 0].mean(axis=0)
+    return filled
+
+
+def _unreached(near: np.ndarray, strip: np.ndarray) -> np.ndarray:
+    """Pixels that no path of ground-coloured pixels joins to the strip."""
+    count, labels = cv2.connectedComponents(near.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
     touching = np.zeros(count, bool)
     touching[np.unique(labels[strip])] = True
     touching[0] = False
-    background = touching[labels]
-    if background[strip].mean() < 0.6:
-        return None
-    outline = _largest_solid(~background)
-    if outline is None or float(np.median(distance[outline > 0])) <= 2 * threshold:
-        return None
-    whole = cv2.resize(outline.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    return (whole > 0.5).astype(np.uint8)
+    return ~touching[labels]
+
+
+def _spans(outline: np.ndarray) -> bool:
+    """Whether it runs from one side of the picture to the opposite one: a streak on a surface, or a web."""
+    return bool((outline[0].any() and outline[-1].any()) or (outline[:, 0].any() and outline[:, -1].any()))
 
 
 def _largest_solid(rest: np.ndarray) -> np.ndarray | None:
-    """The largest outline, filled, if it has an object's size and is solid."""
-    contours, _ = cv2.findContours(rest.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    """The largest outline, closed and filled, if it has an object's size and is solid."""
+    reach = max(3, round(0.03 * max(rest.shape)) | 1)
+    pad = cv2.copyMakeBorder(rest.astype(np.uint8), reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    pad = cv2.morphologyEx(pad, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    closed = np.ascontiguousarray(pad[reach:-reach, reach:-reach])
+    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not contours:
         return None
     contour = max(contours, key=cv2.contourArea)
     outline = cv2.drawContours(np.zeros(rest.shape, np.uint8), [contour], -1, 1, thickness=-1)
     area = int(outline.sum())
     hull = cv2.drawContours(np.zeros(rest.shape, np.uint8), [cv2.convexHull(contour)], -1, 1, thickness=-1)
-    if not SHARE[0] <= area / rest.size <= SHARE[1] or area / max(1, int(hull.sum())) <= SOLIDITY:
+    if area < SHARE[0] * rest.size or area / max(1, int(hull.sum())) <= SOLIDITY:
         return None
     return outline

@@ -7,7 +7,7 @@ import numpy as np
 
 from iapas.embedded.classical.attributes import COLUMN
 from iapas.embedded.classical.candidates import Candidate
-from iapas.embedded.classical.channels import Channels, blur, median
+from iapas.embedded.classical.channels import Channels, blur, normalised
 
 SAME_AS_OBJECT = 0.6  # IoU
 
@@ -54,9 +54,7 @@ def modulation(maps: Channels) -> np.ndarray:
     """Weight of each pixel within its region, (h, w) float32 in 0.3..1: how far it strays itself."""
 
     def strength(field: np.ndarray) -> np.ndarray:
-        centre = median(field)
-        away = np.abs(field - np.float32(centre))
-        q = away / np.float32(1.4826 * median(away) + 0.6)
+        q = np.abs(normalised(field, 0.6, maps.surface))
         return q / (q + 4)
 
     sharp, smooth = maps.residual, blur(maps.rowcol, 1.1)
