@@ -1,1 +1,1 @@
-"""Arrays in, arrays out: no codecs, no paths, no models."""
+"""The arithmetic: arrays in, arrays out. Knows nothing of files, models or configs."""

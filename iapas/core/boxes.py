@@ -1,0 +1,42 @@
+"""Boxes, (N, 4) float32 x0 y0 x1 y1 in image pixels, and the size rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from iapas.types import BoolMap, FloatMap, Regions
+
+
+def clip_boxes(boxes: npt.NDArray[Any], size: tuple[int, int]) -> FloatMap:
+    """``boxes`` cut to an image of ``size`` (height, width); inverted ones stay inverted."""
+    height, width = size
+    limits = np.array([width, height, width, height], np.float32)
+    return np.clip(np.asarray(boxes, np.float32), 0, limits)
+
+
+def area_shares(boxes: npt.NDArray[Any], size: tuple[int, int]) -> FloatMap:
+    """(N,) float32 in [0, 1]: the area of each box as a share of the image of ``size`` (height, width)."""
+    clipped = clip_boxes(boxes, size).astype(np.float64)
+    sides = np.maximum(clipped[:, 2:] - clipped[:, :2], 0)
+    return (sides[:, 0] * sides[:, 1] / (size[0] * size[1])).astype(np.float32)
+
+
+def size_rule(boxes: npt.NDArray[Any], size: tuple[int, int], object_size: float, limit: float = 0.8) -> BoolMap:
+    """(N,) bool: the boxes that are small enough to be a defect of the object (IAP-AS, section 3).
+
+    Kept is an area share strictly below ``limit`` times ``object_size``, the object's own area share.
+    """
+    return area_shares(boxes, size) < np.float32(limit * object_size)
+
+
+def within_image(regions: Regions) -> Regions:
+    """Regions without masks, clipped to the image; those left without a pixel of area are dropped."""
+    if regions.crops is not None:
+        return regions  # a mask was drawn in its box: the box is in the image
+    boxes = clip_boxes(regions.boxes, regions.size)
+    has_area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    return replace(regions, boxes=boxes).take(has_area)

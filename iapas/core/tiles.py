@@ -1,0 +1,138 @@
+"""Large pictures: cut into overlapping tiles, and the regions of all views put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from iapas.types import Regions, crop_frame
+
+Frame = tuple[int, int, int, int]
+"""x0 y0 x1 y1 in image pixels, end excluded."""
+
+SAME_DEFECT = 0.5
+"""Two views saw the same defect if, where both looked, this share of the smaller mask is in the other."""
+
+
+def tile_frames(size: tuple[int, int], tile: int, overlap: int) -> list[Frame]:
+    """Frames of at most ``tile`` pixels a side that cover an image of ``size`` (height, width), row by row.
+
+    Neighbours share at least ``overlap`` pixels. Raises ValueError unless 0 <= overlap < tile.
+    """
+    if not 0 <= overlap < tile:
+        raise ValueError(f"the overlap ({overlap}) must be at least 0 and below the tile's size ({tile})")
+    height, width = size
+    rows, columns = _spans(height, tile, overlap), _spans(width, tile, overlap)
+    return [(x0, y0, x1, y1) for y0, y1 in rows for x0, x1 in columns]
+
+
+def _spans(length: int, tile: int, overlap: int) -> list[tuple[int, int]]:
+    if length <= tile:
+        return [(0, length)]
+    count = -(-(length - overlap) // (tile - overlap))
+    starts = np.linspace(0, length - tile, count).round().astype(int)
+    return [(int(start), int(start) + tile) for start in starts]
+
+
+def place(regions: Regions, frame: Frame, size: tuple[int, int]) -> Regions:
+    """The regions of a cut-out at ``frame``, moved into the image of ``size`` (height, width)."""
+    x0, y0 = frame[:2]
+    return Regions(
+        size, regions.boxes + np.array([x0, y0, x0, y0], np.float32), regions.scores, regions.phrases, regions.crops
+    )
+
+
+def merge_views(views: Sequence[tuple[Frame, Regions]], size: tuple[int, int]) -> Regions:
+    """The regions of several views of one image, those that are one defect made one.
+
+    ``views``: the frame that each looked at and its regions with masks, in the image's pixels. Regions of different
+    views are one when their masks agree where both looked (SAME_DEFECT), directly or through a third, so a
+    scratch through many tiles is one region. Its soft map is the greatest s_i * m_i, its phrase the best part's.
+    """
+    items = [(frame, regions.take([i])) for frame, regions in views for i in range(len(regions))]
+    parents = list(range(len(items)))
+
+    def root(i: int) -> int:
+        while parents[i] != i:
+            parents[i] = parents[parents[i]]
+            i = parents[i]
+        return i
+
+    for i, j in _touching_pairs(items, size):
+        if root(i) != root(j) and _same_defect(*items[i], *items[j]):
+            parents[max(root(i), root(j))] = min(root(i), root(j))
+    groups: dict[int, list[Regions]] = {}
+    for i, (_, region) in enumerate(items):
+        groups.setdefault(root(i), []).append(region)
+    merged = [group[0] if len(group) == 1 else _unite(group, size) for group in groups.values()]
+    merged.sort(key=lambda region: -float(region.scores[0]))
+    return concatenate(merged, size)
+
+
+def concatenate(parts: Sequence[Regions], size: tuple[int, int]) -> Regions:
+    """All regions of several lists over one image of ``size`` (height, width), in order; each with masks."""
+    if not parts:
+        return Regions.empty(size)
+    return Regions(
+        size,
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        [phrase for part in parts for phrase in part.phrases],
+        tuple(crop for part in parts for crop in part.crops or ()),
+    )
+
+
+def _touching_pairs(items: list[tuple[Frame, Regions]], size: tuple[int, int]) -> npt.NDArray[np.intp]:
+    """(P, 2): pairs i < j of different views whose boxes share a pixel."""
+    if not items:
+        return np.zeros((0, 2), np.intp)
+    boxes = np.array([crop_frame(region.boxes[0], size) for _, region in items])
+    frames = np.array([frame for frame, _ in items])
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    other_view = (frames[:, None] != frames[None]).any(axis=2)
+    return np.argwhere(np.triu((low < high).all(axis=2) & other_view))
+
+
+def _same_defect(frame_a: Frame, a: Regions, frame_b: Frame, b: Regions) -> bool:
+    x0, y0 = max(frame_a[0], frame_b[0]), max(frame_a[1], frame_b[1])
+    x1, y1 = min(frame_a[2], frame_b[2]), min(frame_a[3], frame_b[3])
+    if x0 >= x1 or y0 >= y1:
+        return False
+    mask_a, mask_b = _cut(a, (x0, y0, x1, y1)), _cut(b, (x0, y0, x1, y1))
+    smaller = min(mask_a[1], mask_b[1])
+    return smaller > 0 and _shared(mask_a, mask_b) >= SAME_DEFECT * smaller
+
+
+def _cut(region: Regions, frame: Frame) -> tuple[Frame, int, npt.NDArray[np.bool_]]:
+    """The hard mask of a single region inside ``frame``: where it lies, its pixels, the mask."""
+    bx0, by0, bx1, by1 = crop_frame(region.boxes[0], region.size)
+    x0, y0, x1, y1 = max(bx0, frame[0]), max(by0, frame[1]), min(bx1, frame[2]), min(by1, frame[3])
+    crop = (region.crops or ())[0][max(0, y0 - by0) : max(0, y1 - by0), max(0, x0 - bx0) : max(0, x1 - bx0)] >= 128
+    return (x0, y0, x1, y1), int(crop.sum()), crop
+
+
+def _shared(a: tuple[Frame, int, npt.NDArray[np.bool_]], b: tuple[Frame, int, npt.NDArray[np.bool_]]) -> int:
+    (ax0, ay0, ax1, ay1), _, mask_a = a
+    (bx0, by0, bx1, by1), _, mask_b = b
+    x0, y0, x1, y1 = max(ax0, bx0), max(ay0, by0), min(ax1, bx1), min(ay1, by1)
+    if x0 >= x1 or y0 >= y1:
+        return 0
+    part_a = mask_a[y0 - ay0 : y1 - ay0, x0 - ax0 : x1 - ax0]
+    return int((part_a & mask_b[y0 - by0 : y1 - by0, x0 - bx0 : x1 - bx0]).sum())
+
+
+def _unite(group: list[Regions], size: tuple[int, int]) -> Regions:
+    boxes = np.concatenate([region.boxes for region in group])
+    box = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)]).astype(np.float32)
+    x0, y0, x1, y1 = crop_frame(box, size)
+    united = np.zeros((y1 - y0, x1 - x0), np.float32)
+    for region in group:
+        bx0, by0, bx1, by1 = crop_frame(region.boxes[0], size)
+        part = united[by0 - y0 : by1 - y0, bx0 - x0 : bx1 - x0]
+        np.maximum(part, (region.crops or ())[0] * region.scores[0], out=part)
+    best = max(group, key=lambda region: float(region.scores[0]))
+    crop = np.rint(united / max(float(best.scores[0]), 1e-12)).astype(np.uint8)
+    return Regions(size, box[None], best.scores, best.phrases, (crop,))

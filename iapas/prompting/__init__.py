@@ -1,0 +1,1 @@
+"""Words: lexicons, and the reading of what a user types."""

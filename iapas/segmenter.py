@@ -1,0 +1,212 @@
+"""The one public object: builds the roles that a config names and runs the two stages with them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from iapas.config import Config, load_config
+from iapas.core.roi import Roi, cut_out
+from iapas.core.scoring import ANY_POSITIVE
+from iapas.errors import ConfigError, ImageError
+from iapas.files.images import Picture, read_image, read_mask
+from iapas.prompting.lexicons import Lexicon, LexiconPrompts, load_lexicon, normalise_phrase, split_prompt
+from iapas.protocols import Detector, MaskDecoder, PromptGenerator
+from iapas.stages.describe import describe
+from iapas.stages.segment import Rules, combine_frames, paste, segment
+from iapas.types import BoolMap, Image, ObjectProfile, Phrase, Segmentation
+
+log = logging.getLogger("iapas")
+
+Source = Image | Picture | str | PathLike[str]
+"""An (H, W, 3) uint8 RGB array, a picture that was read, or the path of one."""
+
+
+class Segmenter:
+    """Finds defects: ``describe`` a product once, ``segment`` each image of it.
+
+    Cheap to make and to pickle: models are loaded when they are first used, and stay behind when it is pickled.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @classmethod
+    def from_config(cls, config: Config | str = "embedded", **overrides: Any) -> Segmenter:
+        """A segmenter by the name of a shipped config, a YAML file, or a config; ``overrides``: see load_config.
+
+        >>> Segmenter.from_config("embedded").config.detector.name
+        'classical'
+        """
+        return cls(config if isinstance(config, Config) else load_config(config, **overrides))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"config": self.config}
+
+    def describe(self, images: Sequence[Source]) -> ObjectProfile:
+        """Stage 1: the profile of a product from a sample of its images. Raises ImageError for one it cannot read."""
+        frames = [frame for source in images for frame in self._picture(source).frames]
+        cuts = (cut_out(self._roi, frame.shape[:2])[0] for frame in frames)
+        profile = describe(
+            [np.ascontiguousarray(f[y0:y1, x0:x1]) for f, (x0, y0, x1, y1) in zip(frames, cuts, strict=True)],
+            self._detector,
+            self._generator,
+            object_name=normalise_phrase(self.config.describe.object),
+            phrases=self._typed,
+        )
+        completed = self.complete(profile)
+        if "unknown words" in completed.found:
+            log.warning("%s", completed.found["unknown words"])
+        return completed
+
+    def complete(self, profile: ObjectProfile) -> ObjectProfile:
+        """The profile with the config's object and prompt in place of its own, and attributes for all its phrases.
+
+        ``found["unknown words"]`` names what the user typed and this detector does not understand.
+        """
+        found = {key: text for key, text in profile.found.items() if key != "unknown words"}
+        name, phrases = normalise_phrase(self.config.describe.object), self._typed
+        if name and name != profile.object:
+            found["object"] = "given by the user"
+        if phrases and phrases != profile.phrases:
+            found["phrases"] = "given by the user"
+        full = tuple(
+            phrase if phrase.attributes else self._lexicon.phrase(phrase.text, phrase.source)
+            for phrase in phrases or profile.phrases
+        )
+        warning = _unknown_words(full, self._lexicon)
+        if warning:
+            found["unknown words"] = warning
+        return replace(profile, object=name or profile.object, phrases=full, found=found)
+
+    def segment(self, image: Source, profile: ObjectProfile | None = None) -> Segmentation:
+        """Stage 2: the defects of one image. Without a profile, one is made from this image alone.
+
+        Raises ImageError for an image that cannot be read or that the region of interest does not fit.
+        """
+        picture = self._picture(image)
+        known = self.describe([picture]) if profile is None else self.complete(profile)
+        results = [self._segment_frame(frame, picture.valid, known) for frame in picture.frames]
+        return results[0] if len(results) == 1 else combine_frames(results, self._rules(known))
+
+    def segment_many(self, images: Iterable[Source], profile: ObjectProfile | None = None) -> Iterator[Segmentation]:
+        """The results of many images, one after the other, in their order; holds one image at a time."""
+        for image in images:
+            yield self.segment(image, profile)
+
+    def threshold(self, profile: ObjectProfile) -> float:
+        """The threshold on the score map: the config's, else the calibrated one, else the config's default."""
+        verdict = self.config.verdict
+        if verdict.threshold != "auto":
+            return float(verdict.threshold)
+        if profile.threshold is not None:
+            return profile.threshold
+        return ANY_POSITIVE if verdict.default == "positive" else float(verdict.default)
+
+    def close(self) -> None:
+        """Give the memory of all models back; they are loaded again when they are used again."""
+        for name in ("_detector", "_generator", "_decoder"):
+            role = self.__dict__.pop(name, None)
+            if role is not None:
+                role.close()
+
+    def _picture(self, source: Source) -> Picture:
+        if isinstance(source, Picture):
+            return source
+        if not isinstance(source, np.ndarray):
+            return read_image(source, self.config.reading)
+        if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8 or not source.size:
+            raise ImageError(
+                f"an image must be an (H, W, 3) uint8 RGB array, got {source.dtype} of shape {source.shape}",
+                "give a path to have other kinds of pictures converted",
+            )
+        return Picture((np.ascontiguousarray(source),), "", 1, None, ())
+
+    def _segment_frame(self, image: Image, valid: BoolMap | None, profile: ObjectProfile) -> Segmentation:
+        size = (image.shape[0], image.shape[1])
+        frame, inside = cut_out(self._roi, size)
+        x0, y0, x1, y1 = frame
+        rules = self._rules(profile)
+        cut = np.ascontiguousarray(image[y0:y1, x0:x1])
+        look = _both(inside, None if valid is None else valid[y0:y1, x0:x1])
+        (result,) = segment([cut], profile, self._detector, self._decoder, rules, [look])
+        return result if frame == (0, 0, size[1], size[0]) else paste(result, frame, size, rules)
+
+    def _rules(self, profile: ObjectProfile) -> Rules:
+        config = self.config
+        return Rules(
+            threshold=self.threshold(profile),
+            size_limit=config.size.limit,
+            size_of_profile=config.size.object == "profile",
+            joint_pass=config.detector.object_pass == "joint",
+            tile_size=config.tile.size,
+            tile_overlap=config.tile.overlap,
+            tile_above=config.tile.above,
+            min_area=config.verdict.min_area,
+        )
+
+    @cached_property
+    def _typed(self) -> tuple[Phrase, ...]:
+        texts = split_prompt(self.config.describe.prompt)
+        return tuple(self._lexicon.phrase(text, "user") for text in texts)
+
+    @cached_property
+    def _lexicon(self) -> Lexicon:
+        return load_lexicon(self.config.describe.lexicon)
+
+    @cached_property
+    def _roi(self) -> Roi | None:
+        return parse_roi(self.config)
+
+    @cached_property
+    def _generator(self) -> PromptGenerator:
+        return LexiconPrompts(self._lexicon)
+
+    @cached_property
+    def _detector(self) -> Detector:
+        from iapas.embedded.classical import ClassicalDetector  # here, so that other configs need not load it
+
+        settings = self.config.detector
+        return ClassicalDetector(settings.work_size, settings.max_regions)
+
+    @cached_property
+    def _decoder(self) -> MaskDecoder | None:
+        return None  # the one detector that there is brings its masks along
+
+
+def parse_roi(config: Config) -> Roi | None:
+    """The region of interest of ``verdict.roi``. Raises ConfigError when it is neither a rectangle nor a mask."""
+    text = config.verdict.roi
+    if not text:
+        return None
+    if re.fullmatch(r"\s*-?\d+(\s*,\s*-?\d+){3}\s*", text):
+        x, y, width, height = (int(number) for number in text.split(","))
+        if width <= 0 or height <= 0:
+            raise ConfigError(f"verdict.roi {text!r}: width and height must be above 0")
+        return Roi(rectangle=(x, y, width, height))
+    try:
+        return Roi(mask=read_mask(text))
+    except ImageError as error:
+        raise ConfigError(f"verdict.roi {text!r} is neither x,y,width,height nor a mask image: {error}") from error
+
+
+def _both(a: BoolMap | None, b: BoolMap | None) -> BoolMap | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return a & b
+
+
+def _unknown_words(phrases: Iterable[Phrase], lexicon: Lexicon) -> str:
+    """A warning that names the user's words without a meaning beside those with one; "" when there are none."""
+    unknown = [word for phrase in phrases if phrase.source == "user" for word in lexicon.unknown(phrase.text)]
+    if not unknown:
+        return ""
+    words = ", ".join(repr(word) for word in dict.fromkeys(unknown))
+    return f"unknown words, which change nothing: {words}; known words: {', '.join(sorted(lexicon.words))}"

@@ -1,0 +1,1 @@
+"""The two stages, in terms of protocols: no disk, no torch, no name of a model."""

@@ -1,0 +1,163 @@
+"""Stage 2: detect, drop by size, draw masks where they are missing, sum, threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from iapas.core.boxes import size_rule, within_image
+from iapas.core.scoring import score_map, threshold_mask
+from iapas.core.tiles import Frame, merge_views, place, tile_frames
+from iapas.protocols import Detector, MaskDecoder
+from iapas.stages.describe import ANY_OBJECT, object_share
+from iapas.types import BoolMap, Image, ObjectProfile, Phrase, Regions, Segmentation, crop_frame
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How stage 2 works; the meaning of each is explained in the config's fields of these names."""
+
+    threshold: float
+    size_limit: float = 0.8
+    size_of_profile: bool = False
+    joint_pass: bool = False
+    tile_size: int = 1024
+    tile_overlap: int = 128
+    tile_above: int = 1536
+    min_area: int = 0
+
+
+def segment(
+    images: Sequence[Image],
+    profile: ObjectProfile,
+    detector: Detector,
+    decoder: MaskDecoder | None,
+    rules: Rules,
+    valid: Sequence[BoolMap | None] | None = None,
+) -> list[Segmentation]:
+    """The segmentation of each image; ``valid``: for each an (H, W) bool map of where to look, or None.
+
+    The object and the size rule are taken on the whole image (IAP-AS, section 3). An object that is not found
+    has the profile's size, else that of the image: with a warning, never with an empty map.
+    """
+    named = Phrase(profile.object, "object") if profile.object else ANY_OBJECT
+    encoded = detector.encode(images)
+    objects, anomalies = _detect_whole(encoded, named, profile.phrases, detector, rules.joint_pass)
+    results = []
+    for i, image in enumerate(images):
+        share, warnings = _object_size(object_share(objects[i], named), profile, rules)
+        size = (image.shape[0], image.shape[1])
+        whole = _keep(anomalies[i], share, rules.size_limit)
+        views = [((0, 0, size[1], size[0]), _with_masks(image, whole, decoder))]
+        if max(size) > rules.tile_above:
+            views += _tile_views(image, profile.phrases, detector, decoder, share, rules)
+        regions = views[0][1] if len(views) == 1 else merge_views(views, size)
+        results.append(_finish(regions, rules, valid[i] if valid else None, warnings))
+    return results
+
+
+def combine_frames(results: Sequence[Segmentation], rules: Rules) -> Segmentation:
+    """One result for several frames of one scene: their regions merged as those of overlapping views."""
+    size = results[0].regions.size
+    # the first number tells frames apart as views; all of them saw the whole picture
+    views: list[tuple[Frame, Regions]] = [((-i, 0, size[1], size[0]), r.regions) for i, r in enumerate(results)]
+    warnings = tuple(dict.fromkeys(warning for result in results for warning in result.warnings))
+    return _finish(merge_views(views, size), rules, None, warnings)
+
+
+def paste(result: Segmentation, frame: Frame, size: tuple[int, int], rules: Rules) -> Segmentation:
+    """The result of a cut-out at ``frame``, as one of the whole image of ``size`` (height, width)."""
+    return _finish(place(result.regions, frame, size), rules, None, result.warnings)
+
+
+def _detect_whole(
+    encoded: Sequence[Any], named: Phrase, phrases: Sequence[Phrase], detector: Detector, joint: bool
+) -> tuple[list[Regions], list[Regions]]:
+    if joint:
+        both = detector.detect(encoded, [*phrases, named])
+        return both, both
+    return detector.detect(encoded, [named]), detector.detect(encoded, list(phrases))
+
+
+def _object_size(found: float | None, profile: ObjectProfile, rules: Rules) -> tuple[float, tuple[str, ...]]:
+    if rules.size_of_profile and profile.object_size is not None:
+        return profile.object_size, ()
+    if found is not None:
+        return found, ()
+    if profile.object_size is not None:
+        return profile.object_size, ("object not found: its size is taken from the profile",)
+    return 1.0, ("object not found: the size rule takes the whole image for it",)
+
+
+def _keep(regions: Regions, object_size: float, limit: float) -> Regions:
+    inside = within_image(regions)
+    return inside.take(size_rule(inside.boxes, inside.size, object_size, limit))
+
+
+def _with_masks(image: Image, regions: Regions, decoder: MaskDecoder | None) -> Regions:
+    """Regions whose masks are there: drawn by the decoder, or the box itself where there is no decoder."""
+    if regions.crops is not None:
+        return regions
+    frames = [crop_frame(box, regions.size) for box in regions.boxes]
+    if decoder is None or not frames:
+        return replace(regions, crops=tuple(np.full((y1 - y0, x1 - x0), 255, np.uint8) for x0, y0, x1, y1 in frames))
+    masks = decoder.decode(decoder.encode([image]), boxes=[regions.boxes])[0]
+    return _mask_regions(regions, masks)
+
+
+def _mask_regions(regions: Regions, masks: Sequence[Any]) -> Regions:
+    """Regions with the decoder's (H, W) masks; a mask may pass its box, which then grows to hold it."""
+    boxes, crops = [], []
+    for box, mask in zip(regions.boxes, masks, strict=True):
+        soft = mask.astype(np.uint8) * 255 if mask.dtype == bool else mask
+        ys, xs = np.flatnonzero(soft.any(axis=1)), np.flatnonzero(soft.any(axis=0))
+        grown = box.copy()
+        if len(ys):
+            grown[:2] = np.minimum(box[:2], (xs[0], ys[0]))
+            grown[2:] = np.maximum(box[2:], (xs[-1] + 1, ys[-1] + 1))
+        x0, y0, x1, y1 = crop_frame(grown, regions.size)
+        boxes.append(grown)
+        crops.append(np.ascontiguousarray(soft[y0:y1, x0:x1], np.uint8))
+    return replace(regions, boxes=np.stack(boxes), crops=tuple(crops))
+
+
+def _tile_views(
+    image: Image,
+    phrases: Sequence[Phrase],
+    detector: Detector,
+    decoder: MaskDecoder | None,
+    object_size: float,
+    rules: Rules,
+) -> list[tuple[Frame, Regions]]:
+    """Each tile's frame and regions, in the image's pixels. One tile at a time: memory stays that of a tile."""
+    size = (image.shape[0], image.shape[1])
+    views = []
+    for frame in tile_frames(size, rules.tile_size, rules.tile_overlap):
+        x0, y0, x1, y1 = frame
+        tile = np.ascontiguousarray(image[y0:y1, x0:x1])
+        found = detector.detect(detector.encode([tile]), list(phrases))[0]
+        # what fills a tile is the surface itself, or what the whole-image view shows better
+        regions = _with_masks(tile, _keep(found, 1.0, rules.size_limit), decoder)
+        placed = place(regions, frame, size)
+        views.append((frame, placed.take(size_rule(placed.boxes, size, object_size, rules.size_limit))))
+    return views
+
+
+def _finish(regions: Regions, rules: Rules, valid: BoolMap | None, warnings: tuple[str, ...]) -> Segmentation:
+    if valid is not None:
+        regions = _restrict(regions, valid)
+    scores = score_map(regions)
+    mask = threshold_mask(scores, rules.threshold, rules.min_area)
+    return Segmentation(scores, regions, mask, rules.threshold, warnings)
+
+
+def _restrict(regions: Regions, valid: BoolMap) -> Regions:
+    """Masks cut to where ``valid`` is set; regions left without a pixel are dropped."""
+    crops = []
+    for box, crop in zip(regions.boxes, regions.crops or (), strict=True):
+        x0, y0, x1, y1 = crop_frame(box, regions.size)
+        crops.append(np.where(valid[y0:y1, x0:x1], crop, np.uint8(0)))
+    return replace(regions, crops=tuple(crops)).take(np.array([bool(crop.any()) for crop in crops], bool))
