@@ -1,0 +1,1 @@
+"""Pictures that we generate ourselves."""
