@@ -8,18 +8,17 @@ Writers of many files sync the folders themselves, once for many renames (see ``
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import re
-from collections.abc import Callable
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from iapas.errors import OutputError
 
-_TEMPORARY = re.compile(r"\.iapas-\d+-\d+\.tmp")
-"""Short and without the final name, so that it fits wherever that fits; the process id keeps workers apart."""
-_numbers = itertools.count()
+_TEMPORARY = re.compile(r"\.iapas-[0-9a-f]{16}\.tmp")
+"""Short and without the final name, so that it fits wherever that fits; random, as process ids repeat in containers."""
 
 _WAYS_OUT = {
     errno.ENOSPC: "the disk is full: make room, then run the same command again to continue",
@@ -31,8 +30,6 @@ _WAYS_OUT = {
     errno.EIO: "the disk reports a fault",
 }
 
-T = TypeVar("T")
-
 
 def write_bytes(path: str | Path, data: bytes, *, fsync: bool = True, sync_folder: bool = True) -> None:
     """Put ``data`` under ``path``, whole or not at all, making its folders.
@@ -41,8 +38,9 @@ def write_bytes(path: str | Path, data: bytes, *, fsync: bool = True, sync_folde
     the way out; then no temporary file stays behind.
     """
     path = Path(path)
-    temporary = path.parent / f".iapas-{os.getpid()}-{next(_numbers)}.tmp"
-    guarded(path, lambda: _write(path, temporary, data, fsync, sync_folder))
+    temporary = path.parent / f".iapas-{secrets.token_hex(8)}.tmp"
+    with guarded(path):
+        _write(path, temporary, data, fsync, sync_folder)
 
 
 def write_text(path: str | Path, text: str, *, fsync: bool = True) -> None:
@@ -50,10 +48,11 @@ def write_text(path: str | Path, text: str, *, fsync: bool = True) -> None:
     write_bytes(path, text.encode("utf-8", "backslashreplace"), fsync=fsync)
 
 
-def guarded(path: str | Path, action: Callable[[], T]) -> T:
-    """The value of ``action``, its OSError turned into an OutputError about ``path``."""
+@contextmanager
+def guarded(path: str | Path) -> Iterator[None]:
+    """Turn an OSError of the block into an OutputError about ``path``."""
     try:
-        return action()
+        yield
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise OutputError(f"cannot write {path}: {reason}", _WAYS_OUT.get(error.errno or 0, "")) from error

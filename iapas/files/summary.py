@@ -1,0 +1,43 @@
+"""summary.csv: a line for each image, for a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from iapas.files.atomic import write_text
+from iapas.files.manifest import Row
+from iapas.files.regions import read_regions
+from iapas.files.results import result_path
+
+_FORMULA = re.compile(r"\s*[=+\-@|%\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")  # the last four: full width = + - @
+
+COLUMNS = ("id", "verdict", "score", "regions", "largest_area_px", "top_phrase")
+
+
+def write_summary(root: Path, rows: Iterable[Row]) -> None:
+    """Write summary.csv of ``rows``, in their order; a failed image has its error code for a verdict."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow([safe_cell(value) for value in _cells(root, row)])
+    write_text(root / "summary.csv", text.getvalue())
+
+
+def safe_cell(value: Any) -> Any:
+    """Text that a spreadsheet would run as a formula, with an apostrophe in front; anything else as it is."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def _cells(root: Path, row: Row) -> list[Any]:
+    if row["status"] == "failed":
+        return [row["id"], row["error"], "", "", "", ""]
+    entries = read_regions(result_path(root, "regions", row["id"])) if row["regions"] else []
+    largest = max((entry["area"] for entry in entries), default=0)
+    top = max(entries, key=lambda entry: entry["score"])["phrase"] if entries else ""
+    return [row["id"], row["verdict"], row["score"], row["regions"], largest, top]
