@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -157,8 +157,7 @@ class Config(_Section):
 
     def results(self) -> dict[str, Any]:
         """The settings that change results, as plain data; paths to content are the caller's to add."""
-        data = self.model_dump(mode="json", exclude={"run": True, "title": True, "name": True, "output": {"overlay"}})
-        return data
+        return self.model_dump(mode="json", exclude={"run": True, "title": True, "name": True, "output": {"overlay"}})
 
     def fingerprint(self) -> str:
         """64 hex digits over everything here that changes results."""
@@ -245,11 +244,19 @@ def all_keys() -> list[str]:
     return keys
 
 
-def describe_field(key: str) -> str:
-    """The description of a field, ``section.key``."""
-    model: type[BaseModel] = Config
-    *sections, last = key.split(".")
-    for section in sections:
-        annotation = model.model_fields[section].annotation
-        model = annotation if isinstance(annotation, type) else get_args(annotation)[0]
-    return model.model_fields[last].description or ""
+def config_text(config: Config) -> str:
+    """The config as YAML with a comment for each field; :func:`load_config` reads it back."""
+    lines = []
+    for name, field in Config.model_fields.items():
+        value = getattr(config, name)
+        if not isinstance(value, BaseModel):
+            lines.append(f"{name}: {json.dumps(value)}" + _comment(field.description))
+            continue
+        lines.append(f"\n# {type(value).__doc__}\n{name}:")
+        for key, inner in type(value).model_fields.items():
+            lines.append(f"  {key}: {json.dumps(getattr(value, key))}" + _comment(inner.description))
+    return "\n".join(lines) + "\n"
+
+
+def _comment(description: str | None) -> str:
+    return f"  # {description}" if description else ""

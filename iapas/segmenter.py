@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from os import PathLike
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from iapas.config import Config, load_config
 from iapas.core.roi import Roi, cut_out
 from iapas.core.scoring import ANY_POSITIVE
-from iapas.errors import ConfigError, ImageError
+from iapas.errors import ConfigError, ImageError, MissingError
 from iapas.files.images import Picture, read_image, read_mask
 from iapas.prompting.lexicons import Lexicon, LexiconPrompts, load_lexicon, normalise_phrase, split_prompt
 from iapas.protocols import Detector, MaskDecoder, PromptGenerator
@@ -25,7 +25,7 @@ from iapas.types import BoolMap, Image, ObjectProfile, Phrase, Segmentation
 
 log = logging.getLogger("iapas")
 
-Source = Image | Picture | str | PathLike[str]
+Source: TypeAlias = Image | Picture | str | PathLike[str]
 """An (H, W, 3) uint8 RGB array, a picture that was read, or the path of one."""
 
 
@@ -36,6 +36,10 @@ class Segmenter:
     """
 
     def __init__(self, config: Config) -> None:
+        if config.run.device == "cuda":
+            raise MissingError(
+                "--device cuda: the embedded default runs on the CPU alone", "leave --device out, or say cpu"
+            )
         self.config = config
 
     @classmethod
@@ -145,7 +149,7 @@ class Segmenter:
             threshold=self.threshold(profile),
             size_limit=config.size.limit,
             size_of_profile=config.size.object == "profile",
-            joint_pass=config.detector.object_pass == "joint",
+            joint_pass=config.detector.object_pass == "joint",  # noqa: S105 - no password
             tile_size=config.tile.size,
             tile_overlap=config.tile.overlap,
             tile_above=config.tile.above,

@@ -1,0 +1,58 @@
+"""The app: all verbs together, and how errors and broken pipes end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+
+import typer
+
+from iapas import __version__
+from iapas.cli import inspect, profiles, segment
+from iapas.errors import IapasError
+
+app = typer.Typer(
+    name="iapas",
+    help="Finds defects in photographs of industrial products without being trained on them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("segment")(segment.segment)
+app.command("describe")(profiles.describe)
+app.command("calibrate")(profiles.calibrate)
+app.add_typer(inspect.config_app, name="config", help="Show the settings.")
+app.add_typer(inspect.prompts_app, name="prompts", help="Show the shipped words.")
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: bool = typer.Option(False, "--version", help="Print the version and leave.")) -> None:
+    if version:
+        typer.echo(f"iapas {__version__}")
+        raise typer.Exit
+
+
+def run() -> int:
+    """Run the command line; return the exit code."""
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names can hold what the terminal cannot show
+    try:
+        app()
+    except IapasError as error:
+        if "--json" in sys.argv:
+            typer.echo(json.dumps({"error": error.code, "message": str(error)}))
+        typer.echo(f"iapas: {error}", err=True)
+        return error.exit_status
+    except BrokenPipeError:
+        # whoever read our output has left; nothing is wrong with the results
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0

@@ -1,0 +1,54 @@
+"""The options that several verbs share, written once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Device(StrEnum):
+    """Where models run."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Overlay(StrEnum):
+    """Which pictures get an overlay."""
+
+    none = "none"
+    defects = "defects"
+    all = "all"
+
+
+class ScoreMap(StrEnum):
+    """How score maps are written."""
+
+    tiff = "tiff"
+    none = "none"
+
+
+Inputs = Annotated[list[str], typer.Argument(help="Files, folders (recursive), globs, @list.txt.", show_default=False)]
+ConfigName = Annotated[str, typer.Option("--config", help="A shipped config's name, or a YAML file.")]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="section.key=value", help="Any config field; repeatable.")
+]
+ObjectName = Annotated[str | None, typer.Option("--object", metavar="TEXT", help="The product's name.")]
+Prompt = Annotated[
+    str | None, typer.Option("--prompt", metavar='"a . b"', help="What could be wrong, in words parted by full stops.")
+]
+RegionOfInterest = Annotated[
+    str | None,
+    typer.Option("--roi", metavar="X,Y,W,H|MASK.png", help="Look only here: a rectangle, or white in a mask."),
+]
+MinArea = Annotated[int | None, typer.Option("--min-area", metavar="PX", help="Drop defects of fewer pixels.")]
+PerFolder = Annotated[bool, typer.Option("--per-folder", help="Every sub-folder is a product of its own.")]
+Workers = Annotated[int | None, typer.Option("--workers", metavar="N", help="Processes; 0: one for each core.")]
+DeviceName = Annotated[Device | None, typer.Option("--device", help="Where models run.")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", metavar="N", help="Images a model takes at once.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never ask the network for anything.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Only warnings and errors.")]
+Json = Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")]

@@ -1,0 +1,111 @@
+"""``iapas segment``."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from iapas.cli.options import (
+    Assignments,
+    BatchSize,
+    ConfigName,
+    DeviceName,
+    Inputs,
+    Json,
+    MinArea,
+    ObjectName,
+    Offline,
+    Overlay,
+    PerFolder,
+    Prompt,
+    Quiet,
+    RegionOfInterest,
+    ScoreMap,
+    Workers,
+)
+
+
+def segment(
+    inputs: Inputs,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The run folder; default: runs/<first input's name>.")
+    ] = None,
+    config: ConfigName = "embedded",
+    assignments: Assignments = None,
+    object_name: ObjectName = None,
+    prompt: Prompt = None,
+    profile: Annotated[Path | None, typer.Option("--profile", help="A profile to use (JSON, editable).")] = None,
+    per_folder: PerFolder = False,
+    threshold: Annotated[
+        str | None, typer.Option("--threshold", metavar="auto|FLOAT", help="Scores at or above it are defects.")
+    ] = None,
+    overlay: Annotated[Overlay | None, typer.Option("--overlay", help="Pictures with outlined defects.")] = None,
+    score_map: Annotated[ScoreMap | None, typer.Option("--score-map", help="How score maps are written.")] = None,
+    roi: RegionOfInterest = None,
+    min_area: MinArea = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Delete what an earlier run wrote, and begin anew.")
+    ] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed images again.")] = False,
+    device: DeviceName = None,
+    workers: Workers = None,
+    batch_size: BatchSize = None,
+    offline: Offline = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")] = False,
+) -> None:
+    """Find defects: masks, score maps, regions and a report for each image of INPUTS."""
+    from iapas.config import load_config
+    from iapas.run import dry_run as plan
+    from iapas.run import segment_run
+
+    if quiet:
+        logging.getLogger().setLevel(logging.WARNING)
+    settings = load_config(
+        config,
+        assignments or (),
+        {
+            "describe.object": object_name,
+            "describe.prompt": prompt,
+            "verdict.threshold": number_or_word(threshold),
+            "verdict.roi": roi,
+            "verdict.min_area": min_area,
+            "output.overlay": overlay and overlay.value,
+            "output.score_map": score_map and score_map.value,
+            "output.per_folder": per_folder or None,
+            "run.device": device and device.value,
+            "run.workers": workers,
+            "run.batch_size": batch_size,
+        },
+    )
+    if dry_run:
+        show(plan(inputs, settings, out, profile=profile), as_json)
+        return
+    summary = segment_run(
+        inputs, settings, out, profile=profile, restart=restart, retry_failed=retry_failed, quiet=quiet
+    )
+    show(summary.as_dict(), as_json)
+    raise typer.Exit(summary.exit_status)
+
+
+def number_or_word(text: str | None) -> float | str | None:
+    """The number that ``text`` is, else the text: the config says which words it knows."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
+
+
+def show(result: dict[str, Any], as_json: bool) -> None:
+    """Print a result: as JSON, or a line for each of its entries."""
+    if as_json:
+        typer.echo(json.dumps(result, ensure_ascii=False))
+        return
+    width = max(map(len, result), default=0)
+    for key, value in result.items():
+        typer.echo(f"{key:<{width}}  {value}")

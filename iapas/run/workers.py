@@ -1,0 +1,205 @@
+"""A pool of worker processes that outlives its workers: a dead or overdue one costs its own task, no other.
+
+``concurrent.futures.ProcessPoolExecutor`` gives up when a worker dies; hence one pipe for each worker and a record
+of what was sent down it. A worker has one task in hand and one waiting, so that it never idles between two.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import types
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing import connection
+from typing import Any
+
+from iapas.errors import RunError, TimedOut, WorkerCrash
+from iapas.run.worker import Done, Failure, Ready, serve
+
+log = logging.getLogger("iapas")
+
+Setup = Callable[[], Any]
+Work = Callable[[Any, Any], Any]
+
+_TICK = 0.25  # seconds between looks at the clock and at ``stop``
+_GRACE = 5.0  # seconds that tasks in hand have after ``stop``
+_DEPTH = 2  # tasks at a worker: one in hand, one waiting
+_TRIES = 2
+_STARTS = 3  # workers in a row that may die while they start
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
+
+
+@dataclass
+class _Worker:
+    process: Any
+    link: connection.Connection
+    sent: deque[_Sent] = field(default_factory=deque)
+    ready: bool = False
+    since: float = 0.0
+    """When it began with the first task of ``sent``."""
+
+
+@dataclass
+class _Sent:
+    task: Any
+    tries: int = 0
+
+
+class Pool:
+    """Processes that each call ``setup()`` once and then ``work(state, task)``; all three must pickle.
+
+    Use it in a ``with``: leaving ends the processes. ``time_limit``: seconds that a task may take.
+    """
+
+    def __init__(self, setup: Setup, work: Work, count: int, time_limit: float) -> None:
+        self._setup, self._work = setup, work
+        self._count, self._limit = max(1, count), time_limit
+        self._workers: list[_Worker] = []
+        self._again: deque[_Sent] = deque()
+        self._dead_starts = 0
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(
+        self, tasks: Iterable[Any], *, stop: Callable[[], bool] = lambda: False, time_limit: float | None = None
+    ) -> Iterator[tuple[Any, Done | Failure]]:
+        """Each task with its outcome, as they are finished; tasks are taken as workers become free.
+
+        A task that kills its worker, or is overdue, is tried once more and then a ``worker-crash`` or ``timeout``
+        Failure. After ``stop()`` no task is begun, and those in hand are waited for a few seconds at most; the
+        others have no outcome. Raises the RunError of a worker.
+        """
+        waiting = iter(tasks)
+        limit = time_limit or self._limit
+        last = None
+        while True:
+            if stop():
+                last = last or time.monotonic() + _GRACE
+            else:
+                self._feed(waiting)
+            if not any(worker.sent for worker in self._workers) or (last and time.monotonic() > last):
+                return
+            for worker in self._wait():
+                yield from self._receive(worker)
+            for worker in list(self._workers):
+                if worker.sent and worker.ready and time.monotonic() - worker.since > limit:
+                    yield from self._overdue(worker, limit)
+
+    def close(self) -> None:
+        """End all workers; what they have in hand is lost."""
+        for worker in self._workers:
+            worker.link.close()
+            if worker.sent or not worker.ready:
+                worker.process.kill()
+        for worker in self._workers:
+            worker.process.join(1.0)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.process.close()
+        self._workers = []
+
+    def _feed(self, waiting: Iterator[Any]) -> None:
+        """Give tasks to the workers that have room, those with nothing in hand first."""
+        for depth in range(_DEPTH):
+            for index in range(self._count):
+                if index < len(self._workers) and len(self._workers[index].sent) > depth:
+                    continue
+                sent = self._next(waiting)
+                if sent is None:
+                    return
+                if index == len(self._workers):
+                    self._workers.append(self._start())
+                self._send(self._workers[index], sent)
+
+    def _next(self, waiting: Iterator[Any]) -> _Sent | None:
+        if self._again:
+            return self._again.popleft()
+        return next((_Sent(task) for task in waiting), None)
+
+    def _send(self, worker: _Worker, sent: _Sent) -> None:
+        if not worker.sent:
+            worker.since = time.monotonic()
+        worker.sent.append(sent)
+        with suppress(OSError):  # it is dead: its end of the pipe tells, and the task goes to another
+            worker.link.send(sent.task)
+
+    def _wait(self) -> list[_Worker]:
+        links = {worker.link: worker for worker in self._workers}
+        return [links[link] for link in connection.wait(list(links), _TICK) if isinstance(link, connection.Connection)]
+
+    def _receive(self, worker: _Worker) -> Iterator[tuple[Any, Done | Failure]]:
+        try:
+            message = worker.link.recv()
+        except (EOFError, OSError):
+            yield from self._died(worker)
+            return
+        worker.since = time.monotonic()
+        if isinstance(message, RunError):
+            raise message
+        if isinstance(message, Ready):
+            worker.ready = True
+            self._dead_starts = 0
+            return
+        if isinstance(message, Failure):
+            log.debug("%s", message.details)
+        yield worker.sent.popleft().task, message
+
+    def _died(self, worker: _Worker) -> Iterator[tuple[Any, Done | Failure]]:
+        worker.process.join(1.0)
+        why = _exit_reason(worker.process.exitcode)
+        if not worker.ready:
+            self._dead_starts += 1
+            if self._dead_starts >= _STARTS:
+                raise RunError(f"worker processes die while they start: {why}")
+            self._drop(worker, blame=False)
+            return
+        yield from self._fail(worker, WorkerCrash(f"its worker process died: {why}"))
+
+    def _overdue(self, worker: _Worker, limit: float) -> Iterator[tuple[Any, Done | Failure]]:
+        yield from self._fail(worker, TimedOut(f"took longer than {limit:g} s"))
+
+    def _fail(self, worker: _Worker, error: TimedOut | WorkerCrash) -> Iterator[tuple[Any, Done | Failure]]:
+        """Replace a worker; the task that it had in hand is tried again, or has failed with ``error``."""
+        seconds = time.monotonic() - worker.since
+        guilty = worker.sent[0] if worker.sent else None
+        self._drop(worker, blame=True)
+        if guilty is None:
+            return
+        log.info("a worker was replaced: %s", error)
+        if guilty.tries >= _TRIES:
+            self._again.remove(guilty)
+            yield guilty.task, Failure(error.code, str(error), seconds)
+
+    def _drop(self, worker: _Worker, blame: bool) -> None:
+        """End a worker and take its tasks back; only the first can be to blame, the others were waiting."""
+        if blame and worker.sent:
+            worker.sent[0].tries += 1
+        self._again.extendleft(reversed(worker.sent))
+        self._workers.remove(worker)
+        worker.process.kill()
+        worker.process.join()
+        worker.process.close()
+        worker.link.close()
+
+    def _start(self) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=serve, args=(theirs, self._setup, self._work, os.getpid()), daemon=True, name="iapas-worker"
+        )
+        with _hidden_main(), _environment(_ONE_THREAD), _signals_held():
+            process.start()
+        theirs.close()
+        return _Worker(process, ours)

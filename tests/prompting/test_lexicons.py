@@ -1,0 +1,88 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iapas import shipped
+from iapas.embedded.words import ATTRIBUTES
+from iapas.errors import ConfigError
+from iapas.prompting.lexicons import (
+    MAX_PHRASE_LENGTH,
+    Lexicon,
+    LexiconPrompts,
+    load_lexicon,
+    normalise_phrase,
+    split_prompt,
+)
+from iapas.protocols import PromptContext
+
+WORDS = {"dark": ("dark",), "hole": ("dark", "compact"), "scratch": ("elongated",), "pin-hole": ("small",)}
+LEXICON = Lexicon("test", ("scratch", "dark hole"), WORDS)
+
+
+def test_a_prompt_is_split_into_phrases_in_order_each_once():
+    assert split_prompt("Small Dark hole . scratch, DENT;\nscratch.. ") == ["small dark hole", "scratch", "dent"]
+    assert split_prompt("") == []
+
+
+@given(st.text(max_size=90))
+def test_fault_36_no_phrase_holds_what_parts_phrases(text):
+    for phrase in [*split_prompt(text), normalise_phrase(text)]:
+        assert not set(phrase) & set(".,;|\n")
+        assert phrase == phrase.lower().strip()
+    assert split_prompt(" . ".join(split_prompt(text))) == split_prompt(text)
+
+
+def test_fault_36_tags_with_stops_commas_and_capitals():
+    assert normalise_phrase("No. 5, Screw ") == "no 5 screw"
+    assert split_prompt("a 0.5 mm pit") == ["a 0 5 mm pit"]
+
+
+def test_an_over_long_phrase_is_refused():
+    with pytest.raises(ConfigError, match="characters"):
+        split_prompt("word " * MAX_PHRASE_LENGTH)
+
+
+def test_words_become_attributes():
+    assert LEXICON.attributes("Dark holes") == ("dark", "dark", "compact")
+    assert LEXICON.attributes("scratches") == ("elongated",)
+    assert LEXICON.attributes("pin-hole") == ("small",)
+    assert LEXICON.attributes("scratch-like hole") == ("elongated", "dark", "compact")
+    assert LEXICON.attributes("blorb") == ()
+
+
+def test_unknown_words_are_named_and_function_words_are_not():
+    assert LEXICON.unknown("a blorb on the dark frob, blorb") == ["blorb", "frob"]
+
+
+def test_the_lexicon_is_a_prompt_generator():
+    phrases = LexiconPrompts(LEXICON).phrases(PromptContext("nut"), [])
+    assert [(p.text, p.source) for p in phrases] == [("scratch", "lexicon"), ("dark hole", "lexicon")]
+    assert phrases[1].attributes == ("dark", "dark", "compact")
+
+
+@pytest.mark.parametrize("name", shipped.names("prompts/lexicons"))
+def test_shipped_lexicons_mean_what_can_be_measured(name):
+    lexicon = load_lexicon(name)
+    assert lexicon.name == name
+    assert len(set(lexicon.phrases)) == len(lexicon.phrases) > 0
+    for word, attributes in lexicon.words.items():
+        assert attributes, word
+        assert set(attributes) <= set(ATTRIBUTES), word
+    for phrase in lexicon.phrases:
+        assert not lexicon.unknown(phrase), phrase
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("phrases: []", "at least one"),
+        ("phrases: [a]\nwords: {dark: dark}", "list of attributes"),
+        ("phrases: [a]\nword: {}", "unknown key 'word'"),
+        ("phrases: [1]", "list of texts"),
+    ],
+)
+def test_a_bad_lexicon_is_named(tmp_path, text, message):
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=rf"bad\.yaml.*{message}"):
+        load_lexicon(str(file))
