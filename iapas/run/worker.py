@@ -57,7 +57,9 @@ def serve(link: Connection, setup: Callable[[], Any], work: Callable[[Any, Any],
             link.send(error)
             return
         except Exception as error:  # noqa: BLE001 - reported, and the run stops
-            link.send(RunError(f"a worker could not be set up: {type(error).__name__}: {error}\n{traceback.format_exc()}"))
+            link.send(
+                RunError(f"a worker could not be set up: {type(error).__name__}: {error}\n{traceback.format_exc()}")
+            )
             return
         link.send(Ready())
         while True:

@@ -33,10 +33,12 @@ _GRACE = 5.0  # seconds that tasks in hand have after ``stop``
 _DEPTH = 2  # tasks at a worker: one in hand, one waiting
 _TRIES = 2
 _STARTS = 3  # workers in a row that may die while they start
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Worker:
     process: Any
     link: connection.Connection
@@ -46,7 +48,7 @@ class _Worker:
     """When it began with the first task of ``sent``."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Sent:
     task: Any
     tries: int = 0
@@ -203,3 +205,54 @@ class Pool:
             process.start()
         theirs.close()
         return _Worker(process, ours)
+
+
+def _exit_reason(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    with suppress(ValueError):
+        name = signal.Signals(-code).name
+        return f"{name}, perhaps from the system for lack of memory" if name == "SIGKILL" else name
+    return f"signal {-code}"
+
+
+@contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Keep spawn from importing the user's script again: workers need only this package.
+
+    So a script without ``if __name__ == "__main__"`` works, and workers start quickly.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Environment variables for what is started in the block: BLAS reads them when it is loaded."""
+    before = {key: os.environ.get(key) for key in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                del os.environ[key]
+            else:
+                os.environ[key] = value
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back; what is started in the block lets them through once it ignores them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,1 @@
+"""The batch loop: workers, capture of faults, continuing, signals."""
