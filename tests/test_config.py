@@ -96,7 +96,7 @@ def test_fault_44_on_the_command_line(tmp_path):
 
 
 def test_missing_files_and_names_say_what_there_is(tmp_path):
-    with pytest.raises(ConfigError, match="no config called 'embeded'.*embedded"):
+    with pytest.raises(ConfigError, match=r"no config called 'embeded'.*embedded"):
         load_config("embeded")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(str(tmp_path / "none.yaml"))

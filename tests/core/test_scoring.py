@@ -130,5 +130,5 @@ def test_calibrated_threshold_holds_for_new_images_on_average():
 
 @pytest.mark.parametrize(("critical", "share"), [([], 0.05), ([1.0], 1.0), ([1.0], -0.1)])
 def test_calibrated_threshold_refuses_nonsense(critical, share):
-    with pytest.raises(ValueError, match="good image|share"):
+    with pytest.raises(ValueError, match=r"good image|share"):
         calibrated_threshold(critical, share)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,7 +28,7 @@ def test_tiles_cover_each_pixel_and_overlap(height, width, tile, overlap):
         seen[y0:y1, x0:x1] += 1
     assert seen.min() >= 1
     columns = sorted({(x0, x1) for x0, _, x1, _ in frames})
-    assert all(b[0] <= a[1] - overlap for a, b in zip(columns, columns[1:], strict=False))
+    assert all(b[0] <= a[1] - overlap for a, b in pairwise(columns))
 
 
 def test_an_overlap_as_large_as_the_tile_is_refused():

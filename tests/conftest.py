@@ -1,0 +1,19 @@
+"""What tests share: pictures that are made, never read from elsewhere."""
+
+import numpy as np
+import pytest
+
+
+def scratched_surface(height=256, width=256, seed=0, scratch=True):
+    """(H, W, 3) uint8: a grainy grey surface, with a dark line of 3 px across its middle."""
+    rng = np.random.default_rng(seed)
+    grey = 140 + rng.normal(0, 4, (height, width))
+    if scratch:
+        row = height // 2
+        grey[row - 1 : row + 2, width // 5 : -width // 5] -= 60
+    return np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+@pytest.fixture
+def surface():
+    return scratched_surface
