@@ -43,7 +43,7 @@ def brushed_steel() -> Picture:
     t = np.linspace(0, 1, 40)
     path = np.stack([330 - 190 * t + 26 * np.sin(2.2 * t), 150 + 330 * t], axis=1)
     far, at = stroke(size, path)
-    depth = np.clip(0.55 + 0.4 * noise(rng, size, 25), 0.15, 1) * np.sqrt(np.clip(8 * at * (1 - at), 0, 1))
+    depth = np.clip(0.65 + 0.35 * noise(rng, size, 25), 0.35, 1) * np.sqrt(np.clip(8 * at * (1 - at), 0, 1))
     scratch = step(far - 0.6 - 0.8 * depth, 1.2)
     grey += scratch * depth * 0.42
     grey -= 0.10 * step(np.abs(far - 2.6) - 0.9, 1.2) * depth  # burr: darker flanks
@@ -161,73 +161,65 @@ def painted_panel() -> Picture:
 
 
 def chipped_tile() -> Picture:
-    """A glazed wall tile with a chipped edge and a hairline."""
+    """A glazed tile on a dark cloth: the glaze is chipped down to the clay, a hairline runs from there."""
     rng = np.random.default_rng(55)
     size = (608, 608)
     rows, columns = grid(size)
-    centre, half, corner = (301.0, 307.0), 236.0, 7.0
-    turn = np.deg2rad(1.2)
+    centre, half, turn = (303.0, 306.0), 246.0, np.deg2rad(2.4)
     a = (columns - centre[1]) * np.cos(turn) + (rows - centre[0]) * np.sin(turn)
     b = (rows - centre[0]) * np.cos(turn) - (columns - centre[1]) * np.sin(turn)
-    inside = _rounded(a, b, half, corner)
-    joint = np.minimum(inside, np.float32(1e9))
-    for da, db in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)):
-        joint = np.minimum(joint, _rounded(a - da * 2.06 * half, b - db * 2.06 * half, half, corner))
-    grout = 0.27 + 0.03 * fractal(rng, size, 8, 0.8, 0.3) + 0.03 * noise(rng, size, 0.8)
-    glaze = 0.72 + 0.012 * fractal(rng, size, 60, 2, 0.5) + 0.01 * noise(rng, size, 120)
-    specks = noise(rng, size, 1.1)
-    glaze -= 0.05 * np.clip(specks - 2.1, 0, None)
-    rounding = cv2.GaussianBlur(7 * step(joint, 6), (0, 0), 3)
-    glaze += 0.55 * relief(rounding, (-0.7, -0.6)) + 0.10 * np.exp(-(((rows - 150 + 0.25 * columns) / 90) ** 2))
-    glaze += 0.03 * relief(noise(rng, size, 14) * 1.5, (-0.7, -0.6))
-    tile = step(joint, 1.3)
-    shadow = np.clip(1 - 0.5 * step(joint - 5, 7), 0, 1)
-    colour = mix(tinted(grout * shadow, (1, 0.98, 0.93)), tinted(glaze, (1.0, 0.965, 0.89)), tile)
+    edge = _rounded(a, b, half, 10.0)
+    glaze = 0.60 + 0.012 * fractal(rng, size, 60, 2, 0.5) + 0.012 * noise(rng, size, 120)
+    glaze -= 0.03 * np.clip(noise(rng, size, 1.1) - 2.1, 0, None)
+    glaze += 0.30 * relief(cv2.GaussianBlur(7 * step(edge, 6), (0, 0), 3), (-0.7, -0.6))
+    glaze += 0.09 * np.exp(-(((rows - 150 + 0.25 * columns) / 120) ** 2))
+    cloth = 0.035 + 0.006 * noise(rng, size, 1.0) + 0.004 * fractal(rng, size, 60, 2, 0.6)
+    cast = np.roll(step(edge, 3), (11, 9), (0, 1))
+    cloth *= 1 - 0.7 * cv2.GaussianBlur(cast, (0, 0), 9)
+    colour = mix(tinted(cloth, (0.95, 0.97, 1.1)), tinted(glaze, (1.0, 0.965, 0.89)), step(edge, 1.3))
 
-    chip = blob(rng, size, (centre[0] + 66, centre[1] + half - 3), (46, 30), 0.16)
-    broken = step(chip, 1.4) * step(inside, 1.3)
-    body = 0.36 + 0.05 * fractal(rng, size, 10, 0.8, 0.4) + 0.03 * noise(rng, size, 0.8)
+    chip = blob(rng, size, (372, 408), (31, 42), 0.17)
+    broken = step(chip, 1.4)
+    clay = 0.34 + 0.05 * fractal(rng, size, 10, 0.8, 0.4) + 0.03 * noise(rng, size, 0.8)
     bowl = cv2.GaussianBlur(np.clip(chip, -16, 0), (0, 0), 1.5) + 1.2 * fractal(rng, size, 12, 1, 0.7)
-    body += 0.16 * relief(bowl, (-0.7, -0.6))
-    rim = step(np.abs(chip + 1.5) - 1.4, 1.5) * broken  # the glaze's own thickness, bright
-    colour = mix(colour, tinted(body, (1.05, 0.74, 0.52)), broken)
+    clay += 0.16 * relief(bowl, (-0.7, -0.6))
+    colour = mix(colour, tinted(clay, (1.05, 0.70, 0.46)), broken)
+    rim = step(np.abs(chip + 1.5) - 1.4, 1.5) * broken  # the broken glaze itself, bright
     colour = mix(colour, tinted(np.full(size, 0.75, np.float32), (1, 0.97, 0.92)), 0.6 * rim)
 
-    far, at = stroke(size, wander(rng, (centre[0] + 35, centre[1] + half - 26), (250, 402), 0.10, 6))
-    hair = step(far - 0.55 * (1.1 - at), 1.1) * np.clip(1.1 - at, 0, 1)
-    colour = mix(colour, colour * 0.35, hair)
-    mask = ((broken > 0.5) | ((far < 1.6) & (at < 0.97))) & (inside < 1)
+    far, at = stroke(size, wander(rng, (348, 378), (212, 268), 0.10, 6))
+    hair = step(far - 0.75 * (1.2 - at), 1.1) * np.clip(1.2 - at, 0, 1)
+    colour = mix(colour, colour * 0.3, hair)
+    mask = (broken > 0.5) | ((far < 1.6) & (at < 0.97))
     return photograph(rng, colour, (0.15, 0.25), 0.25, 0.010, 0.65), mask
 
 
-def machined_flange() -> Picture:
-    """A turned ring with six bolt holes on a dark ground: a bite out of the rim, and a dent."""
+def turned_disc() -> Picture:
+    """A turned aluminium lid on a dark ground: a dent, a gouge across the lathe's marks, a bite out of the rim."""
     rng = np.random.default_rng(66)
     size = (640, 640)
     rows, columns = grid(size)
     centre = (322.0, 316.0)
     y, x = rows - centre[0], columns - centre[1]
     radius, angle = np.hypot(y, x), np.arctan2(y, x)
-    holes = np.full(size, 1e3, np.float32)
-    for k in range(6):
-        at = np.deg2rad(60 * k + 17)
-        holes = np.minimum(holes, np.hypot(y - 158 * np.sin(at), x - 158 * np.cos(at)) - 20)
     bite_at = np.deg2rad(-38)
-    bite = blob(rng, size, (centre[0] + 232 * np.sin(bite_at), centre[1] + 232 * np.cos(bite_at)), (25, 31), 0.14)
-    whole = np.maximum(np.maximum(radius - 222, 84 - radius), -holes)
+    bite = blob(rng, size, (centre[0] + 238 * np.sin(bite_at), centre[1] + 238 * np.cos(bite_at)), (27, 33), 0.14)
+    whole = radius - 226
     part = np.maximum(whole, -bite)
 
     turned = np.interp(radius, np.arange(400), rng.normal(0, 1, 400)) + 0.6 * np.sin(radius * 1.9)
-    lobes = np.cos(2 * (angle - 0.6)) ** 2
-    sheen = 0.20 + 0.34 * lobes**3 + 0.10 * np.cos(angle - 2.2)
-    grey = sheen * (1 + 0.10 * turned) + 0.02 * noise(rng, size, 40)
-    edge = cv2.GaussianBlur(9 * step(part, 5), (0, 0), 2.2)
-    grey += 0.35 * relief(edge, (-0.7, -0.6))
-    for ring in (100, 206):  # two turned shoulders
-        grey += 0.16 * np.sin(np.clip((radius - ring) / 2.5, -np.pi, np.pi)) * np.cos(angle - 3.9)
-    dent = blob(rng, size, (centre[0] + 132, centre[1] - 58), (15, 19), 0.12)
-    bowl = cv2.GaussianBlur(np.clip(dent, -10, 0), (0, 0), 2.2)
-    grey = grey * (1 - 0.35 * step(dent, 3)) + 0.42 * relief(bowl, (-0.7, -0.6))
+    sheen = 0.27 + 0.16 * np.cos(2 * (angle - 0.6)) * np.clip(radius / 60, 0, 1) + 0.05 * np.cos(angle - 2.2)
+    grey = sheen * (1 + 0.06 * turned) + 0.012 * noise(rng, size, 40)
+    grey += 0.30 * relief(cv2.GaussianBlur(9 * step(part, 5), (0, 0), 2.2), (-0.7, -0.6))
+
+    dent = blob(rng, size, (centre[0] + 92, centre[1] - 74), (17, 22), 0.12)
+    bowl = cv2.GaussianBlur(np.clip(dent, -14, 0), (0, 0), 3.2)
+    grey = grey * (1 - 0.45 * step(dent, 6)) + 0.24 * relief(bowl, (-0.7, -0.6))
+    far, at = stroke(size, np.array([[268.0, 362.0], [248.0, 386.0], [224.0, 406.0], [196.0, 420.0]]))
+    gouge = step(far - 1.5 * np.sin(np.pi * at) ** 0.6 * (1 + 0.25 * noise(rng, size, 4)), 1.6)
+    grey += 0.8 * gouge * (0.62 + 0.1 * noise(rng, size, 3) - grey) - 0.09 * step(
+        np.abs(far - 3.6) - 1.1, 1.5
+    ) * np.sin(np.pi * at)
     torn = step(bite - 9, 3) * (0.06 * noise(rng, size, 1.2) + 0.25 * relief(1.2 * noise(rng, size, 3), (-0.7, -0.6)))
     grey = np.clip(grey + torn, 0.02, None)
 
@@ -235,7 +227,7 @@ def machined_flange() -> Picture:
     cast = np.roll(step(part, 3), (12, 10), (0, 1))
     ground *= 1 - 0.75 * cv2.GaussianBlur(cast, (0, 0), 9)
     colour = mix(tinted(ground, (0.9, 0.97, 1.15)), tinted(grey, (1.0, 0.985, 0.955)), step(part, 1.3))
-    mask = ((bite < 2) & (whole < 0)) | (dent < 1)
+    mask = ((bite < 2) & (whole < 0)) | (dent < 1) | ((far < 3.0) & (at > 0) & (at < 1))
     return photograph(rng, colour, (0.3, 0.3), 0.15, 0.012, 0.7), mask
 
 
@@ -243,8 +235,8 @@ EXAMPLES: dict[str, Callable[[], Picture]] = {
     "brushed_steel": brushed_steel,
     "chipped_tile": chipped_tile,
     "cracked_concrete": cracked_concrete,
-    "machined_flange": machined_flange,
     "painted_panel": painted_panel,
+    "turned_disc": turned_disc,
     "woven_fabric": woven_fabric,
 }
 """File stem -> what draws it."""
