@@ -57,7 +57,7 @@ def decoding(what: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise OutOfMemory(f"not enough memory to decode this {what}") from error
-    except Exception as error:  # noqa: BLE001 - on a damaged file a decoder may raise anything
+    except Exception as error:  # on a damaged file a decoder may raise anything
         text = " ".join(str(error).split())[:200] or type(error).__name__
         if type(error).__name__ == "DecompressionBombError":
             raise ImageTooLarge(f"the decoder refuses a {what} of this size", "save it uncompressed") from error

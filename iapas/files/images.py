@@ -117,7 +117,7 @@ def _read(path: str | os.PathLike[str], max_bytes: int) -> bytes:
         _require_regular(os.stat(path))  # noqa: PTH116 - opening a device to look at it may set it going
         # not blocking: between the two calls the file may have been replaced by a FIFO
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb", buffering=0) as file:
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
             before = os.fstat(descriptor)
             _require_regular(before)
             if before.st_size > max_bytes:

@@ -38,7 +38,8 @@ class Samples:
 
 def from_pillow(image: Pillow.Image, bits: int | None = None) -> Samples:
     """The samples of a picture that Pillow has opened: palettes looked up, other colour models made RGB."""
-    mode, notes = image.mode, ()
+    mode = image.mode
+    notes: tuple[str, ...] = ()
     if mode == "I;16" and isinstance(image.info.get("transparency"), int):
         values = np.array(image, np.uint16)
         alpha = np.where(values == image.info["transparency"], 0, 65535).astype(np.uint16)
