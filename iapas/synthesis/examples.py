@@ -208,7 +208,7 @@ def turned_disc() -> Picture:
     part = np.maximum(whole, -bite)
 
     turned = np.interp(radius, np.arange(400), rng.normal(0, 1, 400)) + 0.6 * np.sin(radius * 1.9)
-    sheen = 0.27 + 0.16 * np.cos(2 * (angle - 0.6)) * np.clip(radius / 60, 0, 1) + 0.05 * np.cos(angle - 2.2)
+    sheen = 0.30 + 0.09 * np.cos(2 * (angle - 0.6)) * np.clip(radius / 60, 0, 1) + 0.05 * np.cos(angle - 2.2)
     grey = sheen * (1 + 0.06 * turned) + 0.012 * noise(rng, size, 40)
     grey += 0.30 * relief(cv2.GaussianBlur(9 * step(part, 5), (0, 0), 2.2), (-0.7, -0.6))
 
