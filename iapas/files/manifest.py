@@ -25,11 +25,13 @@ Row = dict[str, Any]
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
-    """Each row with its place in the file, in the file's order; a torn last line is left out.
+    """Each row with its place in the file, in the file's order; a torn last line is left out. No file: no rows.
 
     Raises OutputError when anything before the last line is not a row.
     """
     place = 0
+    if not path.exists():
+        return
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             row = _row(line)

@@ -26,7 +26,7 @@ from iapas import __version__
 from iapas.config import Config, fingerprint
 from iapas.errors import OutputError, ReadDenied
 from iapas.files import atomic
-from iapas.files.manifest import Manifest, Row, drop_failed
+from iapas.files.manifest import Manifest, Row, drop_failed, read_rows
 from iapas.files.results import SUFFIXES, remove_result, result_path
 from iapas.files.summary import write_summary
 
@@ -118,20 +118,20 @@ def open_run(
     root = Path(out)
     _probe(root)
     with _locked(root):
-        before = _read_run(root)
-        if before and restart:
-            _delete(root)
-            before = None
-        run = _new_run(config, dict(contents or {}))
-        if before:
-            _compare(root, before, run)
-            run |= {key: before[key] for key in ("started", "profiles")}
-            if "ended" not in before:
-                atomic.clean_temporaries(root)
         rows = root / "manifest.jsonl"
-        if retry_failed and rows.exists():
-            for image_id in drop_failed(rows):
-                _remove(root, image_id)
+        run = _new_run(config, dict(contents or {}))
+        before = _read_run(root)
+        changes = _changes(before, run) if before else []
+        if changes and any(read_rows(rows)) and not restart:
+            raise OutputError(f"{root} was made with another config: {'; '.join(changes)}", _AGAIN)
+        if changes or restart:  # what has no rows has no results to lose
+            _delete(root)
+        elif before:
+            run |= {key: before[key] for key in ("started", "profiles")}
+            if "ended" not in before:  # it was killed
+                atomic.clean_temporaries(root)
+            if retry_failed:
+                drop_failed(rows)
         manifest = Manifest(rows)
         folder = RunFolder(root, run, manifest, config.run.fsync)
         try:
@@ -228,16 +228,14 @@ def _new_run(config: Config, contents: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _compare(root: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise OutputError, with each difference, unless both runs give the same results."""
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Each thing that gives the two runs different results."""
     old, new = before["made_with"], now["made_with"]
-    changes = [
+    return [
         f"{key} was {json.dumps(old.get(key))}, now {json.dumps(new.get(key))}"
         for key in sorted({*old, *new})
         if old.get(key) != new.get(key)
     ]
-    if changes:
-        raise OutputError(f"{root} was made with another config: {'; '.join(changes)}", _AGAIN)
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,0 +1,223 @@
+"""``iapas segment``: list, describe, segment what is not done yet, and close the books.
+
+One process reads the list and writes the manifest; workers read images and write results. In memory are the ids and
+the images in hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from iapas.config import Config
+from iapas.errors import ConfigError, ReadDenied
+from iapas.files.atomic import clean_temporaries, write_text
+from iapas.files.inputs import Source, default_name, list_images
+from iapas.files.manifest import KEYS, Row
+from iapas.files.profiles import profiles_text, read_profiles
+from iapas.files.store import RunFolder, open_run
+from iapas.run.products import describe_products, product_of
+from iapas.run.progress import progress
+from iapas.run.signals import Signals
+from iapas.run.tasks import MakeSegmenter, SegmentTask, set_up, work
+from iapas.run.worker import Done, Failure
+from iapas.run.workers import Pool
+from iapas.segmenter import Segmenter
+from iapas.types import ObjectProfile
+
+log = logging.getLogger("iapas")
+
+Inputs = Sequence[str | os.PathLike[str]]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What is in a run folder after a run, and how this run ended."""
+
+    out: str
+    images: int
+    """Rows of the manifest; ``ok`` and ``failed`` add up to it."""
+    ok: int
+    failed: int
+    defect: int
+    done_now: int
+    """Rows that this run added; the others were there."""
+    left: int
+    """Images without a row, because the run was interrupted."""
+    seconds: float
+    report: str
+    interrupted: int | None = None
+    """The signal that ended the run early."""
+
+    @property
+    def exit_status(self) -> int:
+        """0; 3 when some row is failed; 128 + signal when interrupted."""
+        return 128 + self.interrupted if self.interrupted else 3 if self.failed else 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain data, for people and for ``--json``."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Job:
+    folder: RunFolder
+    sources: Sequence[Source]
+    todo: Sequence[int]
+    """Places in ``sources`` of the images without a row."""
+    config: Config
+    given: Mapping[str, ObjectProfile]
+    make: MakeSegmenter
+    stop: Signals
+
+
+def segment_run(
+    inputs: Inputs,
+    config: Config,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    profile: str | os.PathLike[str] | None = None,
+    restart: bool = False,
+    retry_failed: bool = False,
+    quiet: bool = False,
+    make: MakeSegmenter = Segmenter.from_config,
+) -> RunSummary:
+    """Segment every image of ``inputs`` into the run folder ``out``, or go on with what is there.
+
+    ``out``: None for ``runs/<first input's name>``. ``profile``: a file of stage-1 profiles to use instead of making
+    them. ``make`` builds the segmenter in each worker. Images fail one by one, into the manifest. A RunError
+    (UsageError, ConfigError, OutputError, ...) says that the run could not go on: what was finished is
+    kept, and the same call continues.
+    """
+    start = time.monotonic()
+    log.info("%s", config.title)
+    sources = list_images([os.fspath(given) for given in inputs]).sources
+    given = read_profiles(os.fspath(profile)) if profile is not None else {}
+    root = default_out(inputs) if out is None else Path(out)
+    with open_run(root, config, contents(config), restart=restart, retry_failed=retry_failed) as folder:
+        before = len(folder.manifest)
+        todo = [place for place, source in enumerate(sources) if source.id not in folder.manifest]
+        if before:
+            log.info("continuing: %d images are done, %d are left", len(sources) - len(todo), len(todo))
+        with Signals() as signals:
+            _process(_Job(folder, sources, todo, config, given, make, signals), quiet)
+            done = len(folder.manifest) - before
+            counts = folder.manifest.counts
+            summary = RunSummary(
+                out=str(root),
+                images=len(folder.manifest),
+                ok=counts["ok"],
+                failed=counts["failed"],
+                defect=counts["defect"],
+                done_now=done,
+                left=len(todo) - done,
+                seconds=round(time.monotonic() - start, 3),
+                report=str(root / "report.html"),
+                interrupted=signals.number,
+            )
+            folder.finish(summary.as_dict())
+            _write_report(root)
+    return summary
+
+
+def _write_report(root: Path) -> None:
+    try:
+        from iapas.views.report import report_html
+    except ImportError:
+        return
+    write_text(root / "report.html", report_html(root))
+
+
+def default_out(inputs: Inputs) -> Path:
+    """``runs/<first input's name>``."""
+    return Path("runs") / default_name([os.fspath(given) for given in inputs])
+
+
+def contents(config: Config) -> dict[str, str]:
+    """The hash of each file that the config names and that changes results. Raises ConfigError."""
+    roi = config.verdict.roi
+    if not roi or re.fullmatch(r"[\s\d,-]*", roi):
+        return {}
+    try:
+        return {"verdict.roi": hashlib.sha256(Path(roi).read_bytes()).hexdigest()}
+    except OSError as error:
+        raise ConfigError(f"verdict.roi {roi!r} cannot be read: {error.strerror or error}") from error
+
+
+def worker_count(config: Config) -> int:
+    """``run.workers``, or one for each core that this process may use."""
+    if config.run.workers:
+        return config.run.workers
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _process(job: _Job, quiet: bool) -> None:
+    """Both stages, for the images without a row."""
+    workers = min(worker_count(job.config), len(job.todo))
+    setup = partial(set_up, job.make, job.config, job.folder.root)
+    with Pool(setup, work, workers, job.config.run.time_limit) as pool, progress(len(job.todo), quiet) as report:
+        profiles = _profiles(job, pool)
+        failed = 0
+        for done, row in enumerate(_rows(job, pool, profiles), start=1):
+            job.folder.append(row)
+            failed += row["status"] == "failed"
+            report(done, failed)
+    if job.stop:  # workers were ended in the middle of a file
+        clean_temporaries(job.folder.root)
+
+
+def _profiles(job: _Job, pool: Pool) -> dict[str, ObjectProfile]:
+    """The profile of each product: the given one, else the run's own, else made now; noted in the run folder."""
+    file = job.folder.root / "profile.json"
+    products = {product_of(job.sources[place].id, job.config) for place in job.todo}
+    profiles = read_profiles(file) if file.exists() else {}
+    if job.given:
+        for_all = {product: job.given[""] for product in products if "" in job.given}
+        complete = job.make(job.config).complete
+        profiles |= {product: complete(profile) for product, profile in {**for_all, **job.given}.items()}
+    profiles |= describe_products(pool, job.sources, products - profiles.keys(), job.config, lambda: bool(job.stop))
+    job.folder.pin_profiles(
+        {product: hashlib.sha256(profiles_text({product: p}).encode()).hexdigest() for product, p in profiles.items()}
+    )
+    if profiles:
+        write_text(file, profiles_text(profiles))
+    return profiles
+
+
+def _rows(job: _Job, pool: Pool, profiles: Mapping[str, ObjectProfile]) -> Iterator[Row]:
+    """The row of each image, as they are finished."""
+    sources = [job.sources[place] for place in job.todo]
+    for source in sources:
+        if source.problem:
+            yield _row(source.id, {}, Failure(ReadDenied.code, source.problem), 0.0)
+    tasks = (
+        SegmentTask(source.id, source.path, profiles[product_of(source.id, job.config)])
+        for source in sources
+        if not source.problem
+    )
+    for task, outcome in pool.run(tasks, stop=lambda: bool(job.stop)):
+        facts, failure = outcome.value if isinstance(outcome, Done) else ({}, outcome)
+        if failure:
+            log.debug("%s: %s", task.image_id, failure.details or failure.message)
+        yield _row(task.image_id, facts, failure, outcome.seconds)
+
+
+def _row(image_id: str, facts: Mapping[str, Any], failure: Failure | None, seconds: float) -> Row:
+    """A row of the manifest; what is not known is null."""
+    told: Row = {
+        "id": image_id,
+        "status": "failed" if failure else "ok",
+        "error": failure.code if failure else None,
+        "message": failure.message if failure else None,
+        "warnings": [],
+        "seconds": round(seconds, 4),
+    }
+    return dict.fromkeys(KEYS) | told | dict(facts)
