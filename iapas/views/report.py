@@ -244,14 +244,13 @@ table { width: 100%; border-collapse: collapse; }
 caption { text-align: left; padding-bottom: .5rem; }
 th, td { padding: .5rem .75rem .5rem 0; border-top: 1px solid var(--line); text-align: left; vertical-align: middle; }
 thead th { border: 0; color: var(--soft); font-size: .8rem; font-weight: 500; padding-bottom: .3rem; }
-tbody th { font-weight: 500; overflow-wrap: anywhere; }
+tbody th { min-width: 10rem; font-weight: 500; overflow-wrap: anywhere; }
 .number { text-align: right; font-variant-numeric: tabular-nums; padding-right: 1.5rem; }
 .picture { width: 11.5rem; }
 .picture img { display: block; width: 11rem; height: 7.5rem; object-fit: cover; border-radius: .3rem;
   background: var(--line); }
 .badge { padding: .1rem .55rem; border: 1px solid currentColor; border-radius: 1rem; font-size: .8rem; }
 .badge.defect { color: var(--defect); } .badge.ok { color: var(--ok); }
-#failed th { min-width: 12rem; }
 #failed code { color: var(--failed); white-space: nowrap; }
 footer { margin-top: 3rem; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 a:focus-visible { outline: 2px solid; outline-offset: 2px; }
