@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -70,5 +71,7 @@ def read_regions(path: str | Path) -> list[dict[str, Any]]:
 
 def mask_of(entry: dict[str, Any]) -> npt.NDArray[np.uint8]:
     """(H, W) uint8, 0 or 1: the mask of one entry."""
-    mask: npt.NDArray[np.uint8] = coco.decode(entry["mask"])
+    with warnings.catch_warnings():  # pycocotools 2.0.11 does not know NumPy 2's __array__(copy=)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        mask: npt.NDArray[np.uint8] = coco.decode(entry["mask"])
     return mask

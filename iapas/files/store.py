@@ -28,7 +28,7 @@ from iapas.errors import OutputError, ReadDenied
 from iapas.files import atomic
 from iapas.files.manifest import Manifest, Row, drop_failed, read_rows
 from iapas.files.results import SUFFIXES, remove_result, result_path
-from iapas.files.summary import write_summary
+from iapas.files.summary import detailed, write_summary
 
 WRITTEN = ("manifest.jsonl", *SUFFIXES, "summary.csv", "report.html", "profile.json", "run.json")
 """All that a run writes, and so all that --restart deletes, in this order: a row never outlives its files, and
@@ -89,10 +89,18 @@ class RunFolder:
         """Write run.json."""
         atomic.write_text(self.root / "run.json", json.dumps(self.run, indent=2, ensure_ascii=False) + "\n")
 
+    def detailed_rows(self) -> Iterator[Row]:
+        """Every row in the order of the ids, with ``largest_area_px`` and ``top_phrase`` of its region file."""
+        return (detailed(self.root, row) for row in self.manifest.rows())
+
+    def has_overlay(self, image_id: str) -> bool:
+        """Whether there is a picture with outlines."""
+        return result_path(self.root, "overlays", image_id).is_file()
+
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Sync, then write summary.csv and run.json with the run's ``summary``."""
         self.sync()
-        write_summary(self.root, self.manifest.rows())
+        write_summary(self.root, self.detailed_rows())
         self.run |= {"ended": _now(), "summary": dict(summary)}
         self.write_run()
 

@@ -19,25 +19,25 @@ _FORMULA = re.compile(r"\s*[=+\-@|%\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")  # the l
 COLUMNS = ("id", "verdict", "score", "regions", "largest_area_px", "top_phrase")
 
 
+def detailed(root: Path, row: Row) -> Row:
+    """The row with what its region file adds: ``largest_area_px`` and ``top_phrase``, None without regions."""
+    entries = read_regions(result_path(root, "regions", row["id"])) if row["regions"] else []
+    top = max(entries, key=lambda entry: entry["score"], default={"phrase": None})
+    largest = max((entry["area"] for entry in entries), default=None)
+    return row | {"largest_area_px": largest, "top_phrase": top["phrase"]}
+
+
 def write_summary(root: Path, rows: Iterable[Row]) -> None:
-    """Write summary.csv of ``rows``, in their order; a failed image has its error code for a verdict."""
+    """Write summary.csv of detailed ``rows``, in their order; a failed image has its error code for a verdict."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow([safe_cell(value) for value in _cells(root, row)])
+        shown = row | {"verdict": row["verdict"] or row["error"]}
+        writer.writerow([safe_cell(shown[column]) for column in COLUMNS])
     write_text(root / "summary.csv", text.getvalue())
 
 
 def safe_cell(value: Any) -> Any:
     """Text that a spreadsheet would run as a formula, with an apostrophe in front; anything else as it is."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
-
-
-def _cells(root: Path, row: Row) -> list[Any]:
-    if row["status"] == "failed":
-        return [row["id"], row["error"], "", "", "", ""]
-    entries = read_regions(result_path(root, "regions", row["id"])) if row["regions"] else []
-    largest = max((entry["area"] for entry in entries), default=0)
-    top = max(entries, key=lambda entry: entry["score"])["phrase"] if entries else ""
-    return [row["id"], row["verdict"], row["score"], row["regions"], largest, top]

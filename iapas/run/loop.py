@@ -32,6 +32,7 @@ from iapas.run.worker import Done, Failure
 from iapas.run.workers import Pool
 from iapas.segmenter import Segmenter
 from iapas.types import ObjectProfile
+from iapas.views.report import report_html
 
 log = logging.getLogger("iapas")
 
@@ -108,7 +109,7 @@ def segment_run(
         if before:
             log.info("continuing: %d images are done, %d are left", len(sources) - len(todo), len(todo))
         with Signals() as signals:
-            _process(_Job(folder, sources, todo, config, given, make, signals), quiet)
+            profiles = _process(_Job(folder, sources, todo, config, given, make, signals), quiet)
             done = len(folder.manifest) - before
             counts = folder.manifest.counts
             summary = RunSummary(
@@ -124,16 +125,9 @@ def segment_run(
                 interrupted=signals.number,
             )
             folder.finish(summary.as_dict())
-            _write_report(root)
+            page = report_html(folder.run, folder.detailed_rows(), profiles, folder.has_overlay)
+            write_text(root / "report.html", page)
     return summary
-
-
-def _write_report(root: Path) -> None:
-    try:
-        from iapas.views.report import report_html
-    except ImportError:
-        return
-    write_text(root / "report.html", report_html(root))
 
 
 def default_out(inputs: Inputs) -> Path:
@@ -159,8 +153,8 @@ def worker_count(config: Config) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _process(job: _Job, quiet: bool) -> None:
-    """Both stages, for the images without a row."""
+def _process(job: _Job, quiet: bool) -> dict[str, ObjectProfile]:
+    """Both stages, for the images without a row; the profiles of all products."""
     workers = min(worker_count(job.config), len(job.todo))
     setup = partial(set_up, job.make, job.config, job.folder.root)
     with Pool(setup, work, workers, job.config.run.time_limit) as pool, progress(len(job.todo), quiet) as report:
@@ -172,6 +166,7 @@ def _process(job: _Job, quiet: bool) -> None:
             report(done, failed)
     if job.stop:  # workers were ended in the middle of a file
         clean_temporaries(job.folder.root)
+    return profiles
 
 
 def _profiles(job: _Job, pool: Pool) -> dict[str, ObjectProfile]:
