@@ -1,11 +1,12 @@
-"""Draw the pictures of examples/ again: images as JPEG, masks of their defects as PNG (0 and 255).
+"""Draw the pictures of examples/ again, as JPEG; with ``--masks DIR`` also their defects, as PNG (0 and 255).
 
-Run from the repository root: ``python scripts/make_examples.py [FOLDER]``.
+Run from the repository root: ``python scripts/make_examples.py [FOLDER] [--masks DIR]``. The masks are not kept in
+examples/, so that ``iapas segment examples`` sees pictures alone.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import cv2
@@ -16,24 +17,28 @@ from iapas.synthesis.examples import EXAMPLES
 QUALITY = 92
 
 
-def main(folder: Path) -> None:
-    """Write ``folder``/images/<stem>.jpg and ``folder``/masks/<stem>.png."""
+def main() -> None:
+    """Write FOLDER/<stem>.jpg, and DIR/<stem>.png if a folder for masks is given."""
+    parser = argparse.ArgumentParser(description="Draw the example pictures.")
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(__file__).parents[1] / "examples")
+    parser.add_argument("--masks", type=Path)
+    given = parser.parse_args()
     cv2.setNumThreads(1)
-    for name in ("images", "masks"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
     for stem, draw in EXAMPLES.items():
         image, mask = draw()
-        _write(folder / "images" / f"{stem}.jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        _write(folder / "masks" / f"{stem}.png", np.uint8(255) * mask, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+        _write(given.folder / f"{stem}.jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        if given.masks:
+            _write(given.masks / f"{stem}.png", np.uint8(255) * mask, [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 
 def _write(file: Path, pixels: np.ndarray, options: list[int]) -> None:
     done, data = cv2.imencode(file.suffix, pixels, options)
     if not done:
         raise RuntimeError(f"cannot encode {file}")
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(data.tobytes())
     print(f"{file}  {data.size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "examples")
+    main()
