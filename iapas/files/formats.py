@@ -136,7 +136,7 @@ def read_header(kind: str, data: bytes) -> Header:
     try:
         return {"png": _png, "jpeg": _jpeg, "bmp": _bmp, "gif": _gif, "webp": _webp}[kind](data)
     except (struct.error, IndexError) as error:
-        raise ImageTruncated(f"the {kind.upper()} ends within its header, at byte {len(data)}") from error
+        raise ImageTruncated(f"the {kind.upper()} ends too early, at byte {len(data)}") from error
 
 
 def _png(data: bytes) -> Header:
@@ -149,10 +149,12 @@ def _png(data: bytes) -> Header:
         length, kind = struct.unpack_from(">I4s", data, position)
         end = position + 8 + length
         if end + 4 > len(data):
-            raise ImageTruncated(f"the PNG ends within its {_ascii(kind)} chunk, at byte {len(data)}")
+            raise ImageTruncated(f"the PNG ends within its {kind.decode('latin-1')} chunk, at byte {len(data)}")
         critical = not kind[0] & 0x20
         if critical and zlib.crc32(view[position + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
-            raise ImageUnreadable(f"the PNG is damaged: wrong checksum in its {_ascii(kind)} chunk at byte {position}")
+            raise ImageUnreadable(
+                f"the PNG is damaged: wrong checksum in its {kind.decode('latin-1')} chunk at byte {position}"
+            )
         if kind in (b"IHDR", b"sBIT", b"eXIf"):
             chunks.setdefault(kind, data[position + 8 : end])
         if kind == b"IEND":
@@ -162,10 +164,6 @@ def _png(data: bytes) -> Header:
             raise ImageTruncated("the PNG ends before its IEND chunk")
     width, height, bits = struct.unpack_from(">IIB", chunks.get(b"IHDR", b""))
     return Header(width, height, bits, max(chunks.get(b"sBIT", b""), default=None), chunks.get(b"eXIf", b""))
-
-
-def _ascii(kind: bytes) -> str:
-    return kind.decode("ascii", "backslashreplace")
 
 
 def _jpeg(data: bytes) -> Header:
@@ -213,9 +211,20 @@ def _bmp(data: bytes) -> Header:
 
 
 def _gif(data: bytes) -> Header:
-    if not data.rstrip(b"\0").endswith(b";"):
-        raise ImageTruncated(f"the GIF ends without its end marker, at byte {len(data)}")
+    """Walks the blocks to the end marker."""
+    position = 13 + _gif_table(data[10])
+    while (mark := data[position]) != 0x3B:
+        if mark not in (0x21, 0x2C):
+            raise ImageUnreadable(f"the GIF is damaged: no block begins at byte {position}")
+        position += 2 if mark == 0x21 else 11 + _gif_table(data[position + 9])
+        while size := data[position]:
+            position += 1 + size
+        position += 1
     return Header(*struct.unpack_from("<HH", data, 6))
+
+
+def _gif_table(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
 def _webp(data: bytes) -> Header:

@@ -107,7 +107,7 @@ def _named(name: str) -> Iterator[None]:
     try:
         yield
     except ImageError as error:
-        error.args = (f"{shown(name)}: {error.args[0]}",)
+        error.args = (f"{shown(name)}: {shown(error.args[0])}",)
         raise
 
 

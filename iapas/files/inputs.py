@@ -106,7 +106,7 @@ def _gather_list(path: str, found: Found) -> None:
         with open(path, "rb") as lines:
             for number, line in enumerate(lines):
                 line = line.removeprefix(b"\xef\xbb\xbf") if number == 0 else line
-                text = line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
+                text = os.fsdecode(line.rstrip(b"\r\n"))
                 if not text.strip() or text.startswith("#"):
                     continue
                 beside = os.path.join(os.path.dirname(path), text)
@@ -114,8 +114,8 @@ def _gather_list(path: str, found: Found) -> None:
                     text = beside
                 total, missing = total + 1, missing + (not os.path.lexists(text))
                 (found.folders if os.path.isdir(text) else found.files).append(text)
-    except OSError as error:
-        raise UsageError(f"the list {shown(path)!r} cannot be read: {error.strerror or error}") from error
+    except (OSError, UnicodeDecodeError) as error:  # names that are not UTF-8 exist, but not on Windows
+        raise UsageError(f"the list {shown(path)!r} cannot be read: {error}") from error
     if total and total == missing:
         first = shown(found.files[-total])
         raise UsageError(f"none of the {total} files in the list {shown(path)!r} is there, the first being {first!r}")

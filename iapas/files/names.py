@@ -8,9 +8,13 @@ import os
 def escaped(name: str) -> str:
     """The name with bytes that are not UTF-8 as %XX; all else, Unicode included, verbatim.
 
-    ``name`` is as Python has it from the system, where such bytes are lone surrogates.
+    ``name`` is as Python has it from the system: bytes that the locale cannot decode are lone surrogates
+    (in the C locale that may be all that is not ASCII).
     """
-    return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in name)
+    if name.isascii():
+        return name
+    text = os.fsencode(name).decode("utf-8", "surrogateescape")
+    return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in text)
 
 
 def shown(path: str | os.PathLike[str]) -> str:

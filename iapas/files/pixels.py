@@ -122,7 +122,11 @@ def _integer_range(values: Array, bits: int | None, reading: Reading) -> tuple[i
     if bits is not None and bits < values.dtype.itemsize * 8 and high < 2**bits:
         return 0, 2**bits - 1, "declared in the file"
     depth = next(depth for depth in _DEPTHS if high < 2**depth)
-    return 0, 2**depth - 1, f"full scale of {depth} bits, which hold the maximum; --set reading.bit_depth=N says better"
+    return (
+        0,
+        2**depth - 1,
+        f"full scale of {depth} bits, the least that holds the maximum; reading.bit_depth overrides it",
+    )
 
 
 def _float_range(values: Array, reading: Reading) -> tuple[float, float, str]:
@@ -132,7 +136,7 @@ def _float_range(values: Array, reading: Reading) -> tuple[float, float, str]:
     low, high = float(values.min()), float(values.max())
     if low >= 0 and high <= 1:
         return 0.0, 1.0, "all values lie in 0..1"
-    return low, high, "measured range; --set reading.float_range=[black,white] makes images comparable"
+    return low, high, "measured range; a fixed reading.float_range makes images comparable"
 
 
 def _require_finite(values: Array) -> None:

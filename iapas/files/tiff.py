@@ -1,8 +1,9 @@
 """TIFF to samples.
 
-tifffile reads the directories and samples that are not compressed. What is compressed is unpacked by libtiff
-(through Pillow for 8 bits, through OpenCV for what Pillow would cut to 8), which never writes more than
-the size that the header states. Before either, this module makes sure that the file is whole.
+tifffile reads the directories, and samples that are not compressed. What is compressed is unpacked by libtiff,
+which never writes more than the size that the header states: through OpenCV, or where that is known to go wrong
+(planes stored apart, alpha in 8 bits) or cannot (palettes, CMYK, 1 bit) through Pillow, which would
+cut 16 bits a channel to 8. Before any of them, this module makes sure that the file is whole.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ def decode(data: bytes, reading: Reading) -> Decoded:
         pages: list[Any] = [file.pages.get(index) for index in range(len(file.pages))]
         # bit 0: a smaller version of another page, bit 2: a transparency mask
         pictures = [page for page in pages if not int(page.subfiletype) & 0b101] or pages[:1]
+        for page in pictures:
+            _require_pixels(page, len(data))
         indices = chosen_frames(len(pictures), reading.frame, "TIFF")
         chosen = [pictures[index] for index in indices]
         for page in chosen:
@@ -79,17 +82,14 @@ def _page(data: bytes, file: Any, page: Any) -> Samples:
     """The samples of one page, as stored."""
     if _DNG_VERSION in page.tags:
         raise ImageUnreadable("this is a camera's raw file (DNG)", "develop it to an RGB TIFF")
-    _require_pixels(data, page)
     bits, channels = int(page.bitspersample), int(page.samplesperpixel)
     simple = page.photometric in _GREY_OR_RGB and bits in (8, 16, 32, 64) and page.dtype is not None
     planar = channels > 1 and page.planarconfig == 2
     if simple and page.compression == 1:
         values = _chunky(page.asarray(maxworkers=1), planar)
-    elif bits <= 8 or page.photometric not in _GREY_OR_RGB:
-        return _with_pillow(data, file, page)
-    elif simple and page.dtype != np.float16 and not planar:  # OpenCV reads planar pages wrong
+    elif simple and not planar and page.dtype != np.float16 and not (bits == 8 and channels > 3):
         values = _with_opencv(data, file, page)
-    elif simple and page.compression in _DEFLATE:
+    elif simple and bits > 8 and page.compression in _DEFLATE:
         _require_modest(data, page)
         values = _chunky(page.asarray(maxworkers=1), planar)
     else:
@@ -129,14 +129,14 @@ def _orientation(page: Any) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _require_pixels(data: bytes, page: Any) -> None:
+def _require_pixels(page: Any, length: int) -> None:
     """The strips or tiles must be there: readers fill what is missing with zeros."""
     parts = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     if not parts:
         raise ImageUnreadable("the TIFF says nowhere where its pixels are")
     end = max(offset + count for offset, count in parts)
-    if end > len(data):
-        raise ImageTruncated(f"the TIFF ends at byte {len(data)} of {end}")
+    if end > length:
+        raise ImageTruncated(f"the TIFF ends at byte {length} of {end}")
     if min(offset for offset, _ in parts) == 0 or min(count for _, count in parts) == 0:
         raise ImageTruncated("a strip of the TIFF was never written")
     if page.compression == 1 and page.photometric in _GREY_OR_RGB:
