@@ -130,8 +130,8 @@ def open_run(
         run = _new_run(config, dict(contents or {}))
         before = _read_run(root)
         changes = _changes(before, run) if before else []
-        if changes and any(read_rows(rows)) and not restart:
-            raise OutputError(f"{root} was made with another config: {'; '.join(changes)}", _AGAIN)
+        if any(read_rows(rows)) and not restart:
+            _require_same(root, changes)
         if changes or restart:  # what has no rows has no results to lose
             _delete(root)
         elif before:
@@ -149,6 +149,17 @@ def open_run(
             with suppress(OutputError):  # what is not synced now is cut off and done again when continuing
                 folder.sync()
             manifest.close()
+
+
+def done_rows(out: str | Path, config: Config, contents: Mapping[str, str] | None = None) -> set[str]:
+    """The ids that have a row in ``out``, without writing anything. Raises OutputError as open_run does."""
+    root = Path(out)
+    with atomic.guarded(root):
+        before = _read_run(root) if root.exists() else None
+    ids = {row["id"] for _, row in read_rows(root / "manifest.jsonl")}
+    if before and ids:
+        _require_same(root, _changes(before, _new_run(config, dict(contents or {}))))
+    return ids
 
 
 def _probe(root: Path) -> None:
@@ -234,6 +245,11 @@ def _new_run(config: Config, contents: dict[str, str]) -> dict[str, Any]:
         "made_with": made_with,
         "versions": {"python": platform.python_version(), **_versions()},
     }
+
+
+def _require_same(root: Path, changes: list[str]) -> None:
+    if changes:
+        raise OutputError(f"{root} was made with another config: {'; '.join(changes)}", _AGAIN)
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -23,7 +23,7 @@ from iapas.files.atomic import clean_temporaries, write_text
 from iapas.files.inputs import Source, default_name, list_images
 from iapas.files.manifest import KEYS, Row
 from iapas.files.profiles import profiles_text, read_profiles
-from iapas.files.store import RunFolder, open_run
+from iapas.files.store import RunFolder, done_rows, open_run
 from iapas.run.products import describe_products, product_of
 from iapas.run.progress import progress
 from iapas.run.signals import Signals
@@ -130,6 +130,29 @@ def segment_run(
     return summary
 
 
+def dry_run(
+    inputs: Inputs,
+    config: Config,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    profile: str | os.PathLike[str] | None = None,
+) -> dict[str, Any]:
+    """What ``segment_run`` would do, as plain data. Writes nothing; raises what it would raise at the start."""
+    sources = list_images([os.fspath(given) for given in inputs]).sources
+    root = default_out(inputs) if out is None else Path(out)
+    rows = done_rows(root, config, contents(config))
+    given = read_profiles(os.fspath(profile)) if profile is not None else {}
+    return {
+        "title": config.title,
+        "out": str(root),
+        "images": len(sources),
+        "left": sum(source.id not in rows for source in sources),
+        "products": len({product_of(source.id, config) for source in sources}),
+        "profile": str(profile) if given else "made from a sample" if not rows else "that of the run folder",
+        "workers": worker_count(config),
+    }
+
+
 def default_out(inputs: Inputs) -> Path:
     """``runs/<first input's name>``."""
     return Path("runs") / default_name([os.fspath(given) for given in inputs])
@@ -147,10 +170,9 @@ def contents(config: Config) -> dict[str, str]:
 
 
 def worker_count(config: Config) -> int:
-    """``run.workers``, or one for each core that this process may use."""
-    if config.run.workers:
-        return config.run.workers
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """``run.workers``, or for 0 one for each core that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return config.run.workers or cores
 
 
 def _process(job: _Job, quiet: bool) -> dict[str, ObjectProfile]:

@@ -53,7 +53,10 @@ def set_up(make: MakeSegmenter, config: Config, root: Path) -> Worker:
 
 
 def work(state: Worker, task: DescribeTask | SegmentTask) -> ObjectProfile | tuple[dict[str, Any], Failure | None]:
-    """Do one task. The same task has the same result whatever the worker did before."""
+    """Do one task. The same task has the same result whatever the worker did before.
+
+    Of a SegmentTask: what the manifest's row says of the image, and why it failed if it did.
+    """
     cv2.setRNGSeed(0)  # some routines of OpenCV draw numbers
     return _describe(state, task) if isinstance(task, DescribeTask) else _segment(state, task)
 
@@ -71,7 +74,6 @@ def _describe(state: Worker, task: DescribeTask) -> ObjectProfile:
 
 
 def _segment(state: Worker, task: SegmentTask) -> tuple[dict[str, Any], Failure | None]:
-    """What the manifest's row says of the image, and why it failed if it did."""
     facts: dict[str, Any] = {}
     try:
         picture = read_image(task.path, state.config.reading)

@@ -1,0 +1,34 @@
+"""``iapas describe``: stage 1 alone, by the same workers."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from iapas.config import Config
+from iapas.files.inputs import list_images
+from iapas.files.profiles import write_profiles
+from iapas.run.loop import Inputs, worker_count
+from iapas.run.products import describe_products, product_of
+from iapas.run.tasks import MakeSegmenter, set_up, work
+from iapas.run.workers import Pool
+from iapas.segmenter import Segmenter
+
+
+def describe_run(
+    inputs: Inputs, config: Config, out: str | os.PathLike[str], *, make: MakeSegmenter = Segmenter.from_config
+) -> dict[str, Any]:
+    """Write the profile of each product among ``inputs`` to the file ``out``; what it says in short."""
+    sources = list_images([os.fspath(given) for given in inputs]).sources
+    products = {product_of(source.id, config) for source in sources}
+    setup = partial(set_up, make, config, Path())
+    with Pool(setup, work, min(worker_count(config), len(products)), config.run.time_limit) as pool:
+        profiles = describe_products(pool, sources, products, config)
+    write_profiles(Path(out), profiles)
+    short = {
+        product: {"object": known.object, "phrases": len(known.phrases), "object_size": known.object_size}
+        for product, known in sorted(profiles.items())
+    }
+    return {"profile": os.fspath(out), "images": len(sources), "products": short}
