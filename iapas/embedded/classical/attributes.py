@@ -16,6 +16,9 @@ NAMES = (
     "zL",  # log of the same difference over the picture's noise at the region's thickness
     "cL",  # log of the same difference in units of L
     "dR",  # effect size after row and column medians were removed
+    "dP",  # effect size over the irregularity: > 0 where the region breaks a regular pattern
+    "zP",  # mean irregularity, in units of its noise
+    "zN",  # mean response of the line filter on the region's own side, in units of its noise
     "edge",  # log of the mean gradient on the contour over the picture's median gradient
     "la",  # log of the share of the picture
     "bt",  # share of the contour that lies on the frame of the picture
@@ -39,19 +42,20 @@ class _Level:
     """The stacked maps at one resolution."""
 
     step: int
-    tone: np.ndarray  # (h, w, 3): residual, rowcol, gradient
+    tone: np.ndarray  # (h, w, 4): residual, rowcol, irregularity, line response
+    gradient: np.ndarray
     texture: np.ndarray  # (h, w, 4)
     chroma: np.ndarray | None  # (h, w, 2)
 
 
 def _level(channels: Channels, step: int) -> _Level:
-    tone = np.dstack([channels.residual, channels.rowcol, channels.gradient])
-    texture, chroma = channels.texture, channels.chroma
+    tone = np.dstack([channels.residual, channels.rowcol, channels.maps["phase"], channels.maps["line"]])
+    maps = (tone, channels.gradient, channels.texture, channels.chroma)
     if step > 1:
         height, width = channels.residual.shape
         size = (max(1, width // step), max(1, height // step))
-        tone, texture, chroma = (cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in (tone, texture, chroma))
-    return _Level(step, tone, texture, chroma if channels.coloured else None)
+        maps = tuple(cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in maps)
+    return _Level(step, *maps[:3], maps[3] if channels.coloured else None)
 
 
 def _noise_by_thickness(residual: np.ndarray, surface: np.ndarray | None) -> np.ndarray:
@@ -141,26 +145,30 @@ def measure(found: list[Candidate], channels: Channels) -> tuple[list[Candidate]
         if not ring.any() or not inside.any():
             continue
         tone = level.tone[ys, xs]
-        mean_in, std_in = _stats(tone[..., :2], inside)
-        mean_out, std_out = _stats(tone[..., :2], ring)
+        mean_in, std_in = _stats(tone, inside)
+        mean_out, std_out = _stats(tone, ring)
         difference = mean_in - mean_out
-        effect = np.abs(difference) / (std_in + std_out + 0.6)
-        if effect.max() < MIN_EFFECT:
+        effect = difference / (std_in + std_out + 0.6)
+        if max(abs(effect[0]), abs(effect[1]), effect[2]) < MIN_EFFECT:
             continue
+        side = 1.0 if difference[0] < 0 else -1.0
         shape = _shape(candidate, size)
         sigma = float(np.interp(shape["th"], NOISE_SCALES, noise))
         contour = inside - cv2.erode(inside, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-        slope = cv2.mean(tone, mask=contour)[2]
+        slope = cv2.mean(level.gradient[ys, xs], mask=contour)[0]
         chroma = np.zeros(2)
         if level.chroma is not None:
             chroma = _effect(level.chroma[ys, xs], inside, ring, 1.5)
         measured = {
             **shape,
-            "side": 1.0 if difference[0] < 0 else -1.0,
-            "dL": effect[0],
-            "dR": effect[1],
+            "side": side,
+            "dL": abs(effect[0]),
             "zL": float(np.log1p(abs(difference[0]) / (sigma + 0.3))),
             "cL": float(np.log1p(abs(difference[0]))),
+            "dR": abs(effect[1]),
+            "dP": effect[2],
+            "zP": mean_in[2],
+            "zN": -side * mean_in[3],
             "edge": float(np.log(0.1 + slope / steepness)),
             "dT": float(np.abs(_effect(level.texture[ys, xs], inside, ring, 0.15)).max()),
             "dC": float(np.abs(chroma).max()),

@@ -15,6 +15,9 @@ COLOURED = 6.0
 # A longer side would leave the shorter one of a strip fewer pixels than a filter needs.
 MAX_ASPECT = 8.0
 
+REGULAR = (0.75, 0.9)  # second peak of the autocorrelation: steel, asphalt, fabric stay below, a thread is above
+LINE_REACH = 6  # work pixels, to either side
+
 FloatArray = np.ndarray
 
 
@@ -30,6 +33,7 @@ class Channels:
     texture: FloatArray  # (h, w, 4) log energies: fine, coarse, vertical streaks, horizontal streaks
     gradient: FloatArray  # gradient magnitude of G1(L), per pixel
     surface: np.ndarray | None  # (h, w) uint8: pixels of the part; None where the surface fills the frame
+    regularity: float  # 0 a random or plain surface .. 1 a repeating pattern
     maps: dict[str, FloatArray]  # normalised maps z in units of their own noise, one for each detector channel
 
 
@@ -124,6 +128,63 @@ def streak_energy(lightness: FloatArray) -> FloatArray:
     return log_energy(along - cv2.blur(along, (9, 1), borderType=cv2.BORDER_REFLECT), 4, 0.3)
 
 
+def lines(lightness: FloatArray) -> FloatArray:
+    """Signed contrast averaged along the best of eight directions: grain cancels, a hairline does not."""
+    height, width = lightness.shape
+    detail = blur(lightness, 0.7) - blur(lightness, 3)
+    reach = LINE_REACH
+    padded = cv2.copyMakeBorder(detail, reach, reach, reach, reach, cv2.BORDER_REFLECT)
+    low, high = np.zeros_like(detail), np.zeros_like(detail)
+    for k in range(8):
+        dy, dx = np.sin(np.pi * k / 8), np.cos(np.pi * k / 8)
+        total = np.zeros_like(detail)
+        for t in range(-reach, reach + 1):
+            y, x = reach + round(t * dy), reach + round(t * dx)
+            total += padded[y : y + height, x : x + width]
+        np.minimum(low, total, out=low)
+        np.maximum(high, total, out=high)
+    return np.where(high > -low, high, low) / np.float32(2 * reach + 1)
+
+
+def regularity(lightness: FloatArray) -> float:
+    """0 on a plain or random surface, 1 on a repeating pattern: the height of the autocorrelation's second peak.
+
+    What joins on to the central peak does not count: a streak is like itself all along, and repeats nothing.
+    """
+    height, width = lightness.shape
+    size = (max(8, width // 2), max(8, height // 2))
+    small = cv2.resize(lightness, size, interpolation=cv2.INTER_AREA)
+    window = np.outer(np.hanning(size[1]), np.hanning(size[0]))
+    detail = (small - blur(small, 6)) * window
+    power = np.abs(np.fft.rfft2(detail)) ** 2
+    correlation = np.fft.fftshift(np.fft.irfft2(power, s=detail.shape))
+    centre = (size[1] // 2, size[0] // 2)
+    if correlation[centre] <= 1e-6 * detail.size:
+        return 0.0
+    correlation = correlation / correlation[centre]
+    reach = [max(2, n // 3) for n in centre]
+    near = correlation[centre[0] - reach[0] : centre[0] + reach[0] + 1, centre[1] - reach[1] : centre[1] + reach[1] + 1]
+    _, labels = cv2.connectedComponents((near > 0.3).astype(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    apart = near[labels != labels[reach[0], reach[1]]]
+    second = float(apart.max()) if apart.size else 0.0
+    return float(np.clip((second - REGULAR[0]) / (REGULAR[1] - REGULAR[0]), 0, 1))
+
+
+def irregularity(lightness: FloatArray) -> FloatArray:
+    """What a flat spectrum leaves: whatever is regular, from a weave to a thread, cancels; what occurs once stays.
+
+    The phase-only transform, at half the size: amplitudes set to one, squared and smoothed.
+    """
+    height, width = lightness.shape
+    size = (max(8, width // 2), max(8, height // 2))
+    small = cv2.resize(lightness, size, interpolation=cv2.INTER_AREA)
+    spectrum = np.fft.rfft2(small - small.mean())
+    amplitude = np.abs(spectrum)
+    flat = np.fft.irfft2(spectrum / (amplitude + 1e-6 * amplitude.max() + 1e-9), s=small.shape)
+    energy = blur(np.square(flat).astype(np.float32), 2) * np.float32(small.size)
+    return cv2.resize(np.sqrt(np.maximum(energy, 0)), (width, height), interpolation=cv2.INTER_LINEAR)
+
+
 def normalised(field: FloatArray, floor: float, surface: np.ndarray | None) -> FloatArray:
     """Deviation from the median in units of the surface's own noise."""
     some = sample(field, surface)
@@ -159,6 +220,8 @@ def channels(work: FloatArray, surface: np.ndarray | None = None) -> Channels:
         "rowcol": normalised(rowcol, 0.5, surface),
         "texture": normalised(np.ascontiguousarray(texture[..., 0]), 0.08, surface),
     }
+    maps["line"] = normalised(lines(light), 0.3, surface)
+    maps["phase"] = normalised(irregularity(light), 0.05, surface)
     if coloured:
         maps["red-green"] = normalised(blur(np.ascontiguousarray(chroma[..., 0]), 1.5), 0.5, surface)
         maps["yellow-blue"] = normalised(blur(np.ascontiguousarray(chroma[..., 1]), 1.5), 0.5, surface)
@@ -171,5 +234,6 @@ def channels(work: FloatArray, surface: np.ndarray | None = None) -> Channels:
         texture=texture,
         gradient=cv2.magnitude(gx, gy),
         surface=surface,
+        regularity=regularity(light),
         maps=maps,
     )

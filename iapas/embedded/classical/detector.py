@@ -36,6 +36,7 @@ class Encoded:
     factor: np.ndarray  # share of each region's confidence that the object mask leaves
     pixels: np.ndarray  # (h, w) float32: modulation of the soft masks
     object: np.ndarray | None  # (h, w) uint8
+    res: object = None
 
 
 class ClassicalDetector:
@@ -72,10 +73,10 @@ class ClassicalDetector:
             frame=frame,
             found=found,
             measured=dict(zip(NAMES, attributes.T, strict=True)),
-            logits=logits(attributes),
+            logits=logits(attributes, maps.regularity),
             factor=object_factor(found, outline),
             pixels=modulation(maps) if outline is None else np.ones(work.shape[:2], np.float32),
-            object=outline,
+            object=outline, res=dict(residual=maps.residual,rowcol=maps.rowcol,**{"z"+k:v for k,v in maps.maps.items()}),
         )
 
     def detect(self, encoded: Sequence[Encoded], phrases: Sequence[Phrase]) -> list[Regions]:

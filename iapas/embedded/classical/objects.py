@@ -15,6 +15,7 @@ GROUND = 0.6  # share of the strip that shows the ground
 CLEAR = 0.93  # share of everything outside the outline that has the ground's colour
 SHARE = (0.02, 0.8)
 SOLIDITY = 0.55
+MARGIN = 0.02  # of the part's longer side, around its box
 CHROMA = np.array([1, 1.5, 1.5], np.float32)
 
 
@@ -54,7 +55,8 @@ def find_part(image: np.ndarray) -> Part | None:
     if not outside.any() or (distance[outside] < threshold).mean() < CLEAR:
         return None
     x, y, w, h = cv2.boundingRect(outline)
-    box = (max(0, x - 1) / columns, max(0, y - 1) / rows, min(columns, x + w + 1) / columns, min(rows, y + h + 1) / rows)
+    m = 2 + round(MARGIN * max(w, h))
+    box = (max(0, x - m) / columns, max(0, y - m) / rows, min(columns, x + w + m) / columns, min(rows, y + h + m) / rows)
     return Part(box, ground, threshold)
 
 

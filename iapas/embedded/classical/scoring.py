@@ -9,24 +9,31 @@ from iapas.embedded.classical.attributes import COLUMN
 from iapas.embedded.classical.candidates import Candidate
 from iapas.embedded.classical.channels import Channels, blur, normalised
 
+RIM = 3  # work pixels
 SAME_AS_OBJECT = 0.6  # IoU
 
 
-def logits(attributes: np.ndarray) -> np.ndarray:
-    """Log odds that a region is a defect, (N,), from its attributes (N, len(NAMES))."""
+def logits(attributes: np.ndarray, regularity: float) -> np.ndarray:
+    """Log odds that a region is a defect, (N,), from its attributes (N, len(NAMES)).
+
+    On a regular pattern every element of it stands out in tone; there only what breaks the pattern counts.
+    """
 
     def column(name: str) -> np.ndarray:
         return attributes[:, COLUMN[name]]
 
-    return (
+    size = 0.5 * ((column("la") + 3) / 3.8) ** 2
+    tone = (
         -4.2
         + 2.4 * np.minimum(column("dL"), 2.5)
         - 0.7 * (np.minimum(column("zL"), 3.2) - 1)
         + 0.35 * np.minimum(column("edge"), 1.5)
         - 5.0 * column("bt")
-        - 0.5 * ((column("la") + 3) / 3.8) ** 2
+        - size
         + 0.7 * column("large")
     )
+    pattern = -5 + 0.4 * column("zP") + np.clip(column("dP"), -1, 2.5) - size
+    return (1 - regularity) * tone + regularity * pattern
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:
@@ -38,7 +45,7 @@ def object_factor(found: list[Candidate], outline: np.ndarray | None) -> np.ndar
     """What the object mask leaves of each confidence, (N,) in 0..1: nothing outside it, nothing for its own outline."""
     if outline is None:
         return np.ones(len(found))
-    core = cv2.erode(outline, np.ones((7, 7), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    core = cv2.erode(outline, np.ones((RIM, RIM), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1)
     whole = int(outline.sum())
     factor = np.zeros(len(found))
     for k, region in enumerate(found):
@@ -46,7 +53,7 @@ def object_factor(found: list[Candidate], outline: np.ndarray | None) -> np.ndar
         inside = int(cv2.countNonZero(core[y0:y1, x0:x1] & region.mask)) / region.area
         shared = int(cv2.countNonZero(outline[y0:y1, x0:x1] & region.mask))
         same = shared / (whole + region.area - shared) > SAME_AS_OBJECT
-        factor[k] = 0.0 if same else inside**2
+        factor[k] = 0.0 if same else inside
     return factor
 
 
