@@ -5,6 +5,7 @@ IapasError
 |   +-- UsageError          exit 2  wrong arguments, or nothing to do
 |   +-- ConfigError         exit 2  a config, profile, lexicon or template is not as it must be
 |   +-- MissingError        exit 4  a model, data set or device is not there
+|   +-- Interrupted         exit 130 or 143  a signal came before there was a result
 |   +-- OutputError         exit 5  the output folder cannot be used
 +-- ImageError              fails one image; the others go on (exit 3 at the end)
     +-- ImageTruncated      image-truncated       the file ends too early
@@ -73,6 +74,13 @@ class MissingError(RunError):
 
     code = "missing"
     exit_status = 4
+
+
+class Interrupted(RunError):
+    """A signal came before there was a result; nothing was changed."""
+
+    code = "interrupted"
+    exit_status = 130
 
 
 class OutputError(RunError):

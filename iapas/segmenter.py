@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from iapas.config import Config, load_config
+from iapas import __version__
+from iapas.config import Config, fingerprint, load_config
 from iapas.core.roi import Roi, cut_out
 from iapas.core.scoring import ANY_POSITIVE
 from iapas.errors import ConfigError, ImageError, MissingError
@@ -66,16 +67,16 @@ class Segmenter:
             phrases=self._typed,
         )
         completed = self.complete(profile)
-        if "unknown words" in completed.found:
-            log.warning("%s", completed.found["unknown words"])
+        for warning in profile_warnings(completed):
+            log.warning("%s", warning)
         return completed
 
     def complete(self, profile: ObjectProfile) -> ObjectProfile:
         """The profile with the config's object and prompt in place of its own, and attributes for all its phrases.
 
-        ``found["unknown words"]`` names what the user typed and this detector does not understand.
+        What its user should know is added to ``found``; see profile_warnings.
         """
-        found = {key: text for key, text in profile.found.items() if key != "unknown words"}
+        found = {key: text for key, text in profile.found.items() if key not in _WARNINGS}
         name, phrases = normalise_phrase(self.config.describe.object), self._typed
         if name and name != profile.object:
             found["object"] = "given by the user"
@@ -85,10 +86,10 @@ class Segmenter:
             phrase if phrase.attributes else self._lexicon.phrase(phrase.text, phrase.source)
             for phrase in phrases or profile.phrases
         )
-        warning = _unknown_words(full, self._lexicon)
-        if warning:
-            found["unknown words"] = warning
-        return replace(profile, object=name or profile.object, phrases=full, found=found)
+        completed = replace(profile, object=name or profile.object, phrases=full)
+        warnings = (_unknown_words(full, self._lexicon), _stale_threshold(self.config, completed))
+        found |= {key: text for key, text in zip(_WARNINGS, warnings, strict=True) if text}
+        return replace(completed, found=found)
 
     def segment(self, image: Source, profile: ObjectProfile | None = None) -> Segmentation:
         """Stage 2: the defects of one image. Without a profile, one is made from this image alone.
@@ -199,6 +200,33 @@ def parse_roi(config: Config) -> Roi | None:
         return Roi(mask=read_mask(text))
     except ImageError as error:
         raise ConfigError(f"verdict.roi {text!r} is neither x,y,width,height nor a mask image: {error}") from error
+
+
+_WARNINGS = ("unknown words", "stale threshold")
+
+
+def profile_warnings(profile: ObjectProfile) -> list[str]:
+    """What the user of a profile should know, from its ``found``."""
+    return [profile.found[key] for key in _WARNINGS if key in profile.found]
+
+
+def calibration_fingerprint(config: Config, profile: ObjectProfile) -> str:
+    """64 hex digits over what a calibrated threshold depends on: the scores, so neither thresholds nor outputs."""
+    settings = config.results()
+    kept = {key: settings[key] for key in ("reading", "detector", "decoder", "size", "tile")}
+    area_and_roi = [config.verdict.min_area, config.verdict.roi]
+    words = [profile.object, *([phrase.text, phrase.source] for phrase in profile.phrases)]
+    return fingerprint([kept, area_and_roi, words, __version__])
+
+
+def _stale_threshold(config: Config, profile: ObjectProfile) -> str:
+    """A warning when the threshold in use was calibrated with other settings or words; "" when it was not."""
+    made_with = profile.calibration.get("fingerprint")
+    if profile.threshold is None or config.verdict.threshold != "auto" or made_with is None:
+        return ""
+    if made_with == calibration_fingerprint(config, profile):
+        return ""
+    return "the profile's threshold was calibrated with other settings or words: run iapas calibrate again"
 
 
 def _both(a: BoolMap | None, b: BoolMap | None) -> BoolMap | None:

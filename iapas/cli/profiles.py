@@ -96,4 +96,6 @@ def calibrate(
             "run.workers": workers,
         },
     )
-    show(calibrate_run(inputs, settings, profile, false_alarms), as_json)
+    result = calibrate_run(inputs, settings, profile, false_alarms, quiet=quiet)
+    show(result, as_json)
+    raise typer.Exit(3 if result["failed"] else 0)

@@ -19,7 +19,9 @@ from iapas.types import Image, Phrase, Source
 MAX_PHRASE_LENGTH = 100
 """Characters; a phrase beyond this is prose, which no detector reads as one thing to look for."""
 
-FUNCTION_WORDS = frozenset(["a", "an", "and", "at", "by", "for", "from", "in", "is", "of", "on", "or", "the", "to", "with"])
+FUNCTION_WORDS = frozenset(
+    ["a", "an", "and", "at", "by", "for", "from", "in", "is", "of", "on", "or", "the", "to", "with"]
+)
 """Words that mean nothing by themselves, so that nobody is warned about them."""
 
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")

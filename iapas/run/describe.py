@@ -10,8 +10,9 @@ from typing import Any
 from iapas.config import Config
 from iapas.files.inputs import list_images
 from iapas.files.profiles import write_profiles
-from iapas.run.loop import Inputs, worker_count
+from iapas.run.loop import Inputs, log_profile_warnings, worker_count
 from iapas.run.products import describe_products, product_of
+from iapas.run.signals import Signals
 from iapas.run.tasks import MakeSegmenter, set_up, work
 from iapas.run.workers import Pool
 from iapas.segmenter import Segmenter
@@ -24,8 +25,11 @@ def describe_run(
     sources = list_images([os.fspath(given) for given in inputs]).sources
     products = {product_of(source.id, config) for source in sources}
     setup = partial(set_up, make, config, Path())
-    with Pool(setup, work, min(worker_count(config), len(products)), config.run.time_limit) as pool:
-        profiles = describe_products(pool, sources, products, config)
+    workers = min(worker_count(config), len(products))
+    with Signals() as signals, Pool(setup, work, workers, config.run.time_limit) as pool:
+        profiles = describe_products(pool, sources, products, config, lambda: bool(signals))
+        signals.raise_noted()
+    log_profile_warnings(profiles)
     write_profiles(Path(out), profiles)
     short = {
         product: {"object": known.object, "phrases": len(known.phrases), "object_size": known.object_size}

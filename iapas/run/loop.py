@@ -30,7 +30,7 @@ from iapas.run.signals import Signals
 from iapas.run.tasks import MakeSegmenter, SegmentTask, set_up, work
 from iapas.run.worker import Done, Failure
 from iapas.run.workers import Pool
-from iapas.segmenter import Segmenter
+from iapas.segmenter import Segmenter, profile_warnings
 from iapas.types import ObjectProfile
 from iapas.views.report import report_html
 
@@ -201,12 +201,20 @@ def _profiles(job: _Job, pool: Pool) -> dict[str, ObjectProfile]:
         complete = job.make(job.config).complete
         profiles |= {product: complete(profile) for product, profile in {**for_all, **job.given}.items()}
     profiles |= describe_products(pool, job.sources, products - profiles.keys(), job.config, lambda: bool(job.stop))
+    log_profile_warnings(profiles)
     job.folder.pin_profiles(
         {product: hashlib.sha256(profiles_text({product: p}).encode()).hexdigest() for product, p in profiles.items()}
     )
     if profiles:
         write_text(file, profiles_text(profiles))
     return profiles
+
+
+def log_profile_warnings(profiles: Mapping[str, ObjectProfile]) -> None:
+    """Say once for each product what its user should know."""
+    for product, profile in sorted(profiles.items()):
+        for warning in profile_warnings(profile):
+            log.warning("%s%s", f"{product}: " if product else "", warning)
 
 
 def _rows(job: _Job, pool: Pool, profiles: Mapping[str, ObjectProfile]) -> Iterator[Row]:

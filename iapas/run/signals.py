@@ -9,6 +9,8 @@ import threading
 from types import FrameType
 from typing import Any
 
+from iapas.errors import Interrupted
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -30,6 +32,13 @@ class Signals:
 
     def __bool__(self) -> bool:
         return self.number is not None
+
+    def raise_noted(self) -> None:
+        """Raise Interrupted if a signal came."""
+        if self.number is not None:
+            error = Interrupted("interrupted: nothing was written")
+            error.exit_status = 128 + self.number
+            raise error
 
     def _note(self, number: int, _: FrameType | None) -> None:
         if self.number is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -108,6 +109,7 @@ def _settle(parent: int) -> None:
             Path("/proc/self/oom_score_adj").write_text("500")
     with contextlib.suppress(OSError):
         os.dup2(2, 1)  # stdout carries results; what a library prints here is none
+    logging.getLogger("iapas").disabled = True  # what a worker has to say is in its replies
     import cv2
 
     cv2.setNumThreads(1)
