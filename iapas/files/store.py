@@ -9,35 +9,31 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import filelock
 
-from iapas import __version__
-from iapas.config import Config, fingerprint
+from iapas.config import Config
 from iapas.errors import OutputError, ReadDenied
 from iapas.files import atomic
 from iapas.files.manifest import Manifest, Row, drop_failed, read_rows
+from iapas.files.provenance import WAY_OUT, changes, new_run, now, read_run, require_same
 from iapas.files.results import SUFFIXES, remove_result, result_path
 from iapas.files.summary import detailed, write_summary
 
-WRITTEN = ("manifest.jsonl", *SUFFIXES, "summary.csv", "report.html", "profile.json", "run.json")
-"""All that a run writes, and so all that --restart deletes, in this order: a row never outlives its files, and
-run.json, which says that the folder is ours, goes last."""
+WRITTEN = ("manifest.jsonl", *SUFFIXES, "summary.csv", "report.html", "profile.json")
+"""All that --restart deletes, in this order: a row never outlives its files. run.json, which says that the folder
+is ours, is replaced."""
 
-_LOCK, _OWNER = ".iapas.lock", ".iapas.owner.json"
+_LOCK, _OWNER, _PROBE = _OWN = ".iapas.lock", ".iapas.owner.json", ".iapas.probe"
 _LEAST_FREE = 4_000_000
 _SYNC_SECONDS = 1.0
-_VERSIONS = ("numpy", "opencv-python-headless", "pillow", "tifffile", "pycocotools", "torch", "transformers")
 
 
 class RunFolder:
@@ -79,9 +75,8 @@ class RunFolder:
         changed = [key for key in sorted(hashes) if known.get(key, hashes[key]) != hashes[key]]
         if changed and len(self.manifest):
             names = ", ".join(repr(key) if key else "the product" for key in changed)
-            raise OutputError(
-                f"{self.root}: the profile of {names} is not the one that the results were made with", _AGAIN
-            )
+            message = f"{self.root}: the profile of {names} is not the one that the results were made with"
+            raise OutputError(message, f"{WAY_OUT}; name the profile to use with --profile FILE")
         self.run["profiles"] = {**known, **hashes}
         self.write_run()
 
@@ -101,11 +96,8 @@ class RunFolder:
         """Sync, then write summary.csv and run.json with the run's ``summary``."""
         self.sync()
         write_summary(self.root, self.detailed_rows())
-        self.run |= {"ended": _now(), "summary": dict(summary)}
+        self.run |= {"ended": now(), "summary": dict(summary)}
         self.write_run()
-
-
-_AGAIN = "--restart deletes these results and begins anew, --out takes another folder"
 
 
 @contextmanager
@@ -125,14 +117,15 @@ def open_run(
     """
     root = Path(out)
     _probe(root)
+    read_run(root, _OWN)  # not even a lock goes into the folder of someone else
     with _locked(root):
         rows = root / "manifest.jsonl"
-        run = _new_run(config, dict(contents or {}))
-        before = _read_run(root)
-        changes = _changes(before, run) if before else []
+        run = new_run(config, contents or {})
+        before = read_run(root, _OWN)
+        differences = changes(before, run) if before else []
         if any(read_rows(rows)) and not restart:
-            _require_same(root, changes)
-        if changes or restart:  # what has no rows has no results to lose
+            require_same(root, differences)
+        if differences or restart:  # what has no rows has no results to lose
             _delete(root)
         elif before:
             run |= {key: before[key] for key in ("started", "profiles")}
@@ -155,10 +148,10 @@ def done_rows(out: str | Path, config: Config, contents: Mapping[str, str] | Non
     """The ids that have a row in ``out``, without writing anything. Raises OutputError as open_run does."""
     root = Path(out)
     with atomic.guarded(root):
-        before = _read_run(root) if root.exists() else None
+        before = read_run(root, _OWN) if root.exists() else None
     ids = {row["id"] for _, row in read_rows(root / "manifest.jsonl")}
     if before and ids:
-        _require_same(root, _changes(before, _new_run(config, dict(contents or {}))))
+        require_same(root, changes(before, new_run(config, contents or {})))
     return ids
 
 
@@ -166,13 +159,12 @@ def _probe(root: Path) -> None:
     """Find out now, not after hours, that nothing can be written."""
     with atomic.guarded(root):
         atomic.make_folder(root)
-    atomic.write_bytes(root / ".iapas.probe", b"iapas", fsync=False)
-    (root / ".iapas.probe").unlink(missing_ok=True)
+    atomic.write_bytes(root / _PROBE, b"iapas", fsync=False)
+    (root / _PROBE).unlink(missing_ok=True)
     free = shutil.disk_usage(root).free
     if free < _LEAST_FREE:
-        raise OutputError(
-            f"{root}: only {free / 1e6:.1f} MB are free", "make room, or choose another folder with --out"
-        )
+        message = f"{root}: only {free / 1e6:.1f} MB are free"
+        raise OutputError(message, "make room, or choose another folder with --out")
 
 
 @contextmanager
@@ -186,7 +178,7 @@ def _locked(root: Path) -> Iterator[None]:
             message = f"{root} is in use by {_owner(root)}"
             raise OutputError(message, "wait for it, or choose another folder with --out") from error
     try:
-        owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
+        owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
         atomic.write_text(root / _OWNER, json.dumps(owner) + "\n", fsync=False)
         yield
     finally:
@@ -203,20 +195,6 @@ def _owner(root: Path) -> str:
         return "another run"
 
 
-def _read_run(root: Path) -> dict[str, Any] | None:
-    """run.json of a run of ours; None in a folder without anything of anyone's. Never touches strangers' files."""
-    try:
-        run = json.loads((root / "run.json").read_bytes())
-        if isinstance(run, dict) and run.keys() >= {"iapas", "made_with", "started", "profiles"}:
-            return run
-    except FileNotFoundError:
-        if all(path.name in (_LOCK, _OWNER) or atomic.is_temporary(path.name) for path in root.iterdir()):
-            return None
-    except ValueError:
-        pass
-    raise OutputError(f"{root} is not empty and not a run of iapas", "choose another folder with --out")
-
-
 def _delete(root: Path) -> None:
     for name in WRITTEN:
         path = root / name
@@ -230,52 +208,3 @@ def _delete(root: Path) -> None:
 def _remove(root: Path, image_id: str) -> None:
     with suppress(ReadDenied), atomic.guarded(root):  # a name that cannot be written has no files
         remove_result(root, image_id)
-
-
-def _new_run(config: Config, contents: dict[str, str]) -> dict[str, Any]:
-    made_with = _flat(config.results()) | {f"content of {key}": value for key, value in contents.items()}
-    made_with["iapas"] = __version__
-    return {
-        "iapas": __version__,
-        "title": config.title,
-        "started": _now(),
-        "fingerprint": fingerprint(made_with),
-        "profiles": {},
-        "config": config.model_dump(mode="json"),
-        "made_with": made_with,
-        "versions": {"python": platform.python_version(), **_versions()},
-    }
-
-
-def _require_same(root: Path, changes: list[str]) -> None:
-    if changes:
-        raise OutputError(f"{root} was made with another config: {'; '.join(changes)}", _AGAIN)
-
-
-def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Each thing that gives the two runs different results."""
-    old, new = before["made_with"], now["made_with"]
-    return [
-        f"{key} was {json.dumps(old.get(key))}, now {json.dumps(new.get(key))}"
-        for key in sorted({*old, *new})
-        if old.get(key) != new.get(key)
-    ]
-
-
-def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in data.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in _VERSIONS:
-        with suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -6,9 +6,11 @@ import csv
 import io
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from iapas.errors import OutputError
 from iapas.files.atomic import write_text
 from iapas.files.manifest import Row
 from iapas.files.regions import read_regions
@@ -21,7 +23,10 @@ COLUMNS = ("id", "verdict", "score", "regions", "largest_area_px", "top_phrase")
 
 def detailed(root: Path, row: Row) -> Row:
     """The row with what its region file adds: ``largest_area_px`` and ``top_phrase``, None without regions."""
-    entries = read_regions(result_path(root, "regions", row["id"])) if row["regions"] else []
+    entries = []
+    if row["regions"]:
+        with suppress(OutputError):  # someone took the file away; that ends no run
+            entries = read_regions(result_path(root, "regions", row["id"]))
     top = max(entries, key=lambda entry: entry["score"], default={"phrase": None})
     largest = max((entry["area"] for entry in entries), default=None)
     return row | {"largest_area_px": largest, "top_phrase": top["phrase"]}
