@@ -212,15 +212,20 @@ def _bmp(data: bytes) -> Header:
 
 def _gif(data: bytes) -> Header:
     """Walks the blocks to the end marker."""
+    screen = struct.unpack_from("<HH", data, 6)
     position = 13 + _gif_table(data[10])
     while (mark := data[position]) != 0x3B:
         if mark not in (0x21, 0x2C):
             raise ImageUnreadable(f"the GIF is damaged: no block begins at byte {position}")
+        if mark == 0x2C:
+            x, y, width, height = struct.unpack_from("<HHHH", data, position + 1)
+            if x + width > screen[0] or y + height > screen[1]:  # Pillow would make the picture larger
+                raise ImageUnreadable("the GIF is damaged: a frame is larger than the picture")
         position += 2 if mark == 0x21 else 11 + _gif_table(data[position + 9])
         while size := data[position]:
             position += 1 + size
         position += 1
-    return Header(*struct.unpack_from("<HH", data, 6))
+    return Header(*screen)
 
 
 def _gif_table(flags: int) -> int:

@@ -131,6 +131,9 @@ def _orientation(page: Any) -> int:
 
 def _require_pixels(page: Any, length: int) -> None:
     """The strips or tiles must be there: readers fill what is missing with zeros."""
+    layout = (page.imagewidth, page.imagelength, page.samplesperpixel, page.bitspersample, page.compression)
+    if not all(isinstance(value, int) for value in layout):  # tuples: they would multiply without end
+        raise ImageUnreadable("the TIFF's channels differ in depth, or its directory is damaged")
     parts = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     if not parts:
         raise ImageUnreadable("the TIFF says nowhere where its pixels are")

@@ -258,6 +258,22 @@ def test_a_damaged_png_is_not_analysed():
         decode(bytes(data))
 
 
+def test_a_gif_frame_cannot_enlarge_the_picture_past_the_limit():
+    data = bytearray(CORPUS.frames("GIF"))
+    last = data.rindex(b"\x2c\0\0\0\0\x40\0\x40\0")  # the descriptor of a frame of 64 x 64
+    data[last + 6] = 0xFF
+    with pytest.raises(ImageUnreadable, match="larger than the picture"):
+        decode_image(bytes(data), "x", EVERY.model_copy(update={"frame": "all"}))
+
+
+def test_a_tiff_with_channels_of_several_depths():
+    data = bytearray(CORPUS.tiff(PLATE, photometric="rgb"))
+    bits = data.index(b"\x08\0\x08\0\x08\0")
+    data[bits] = 16
+    with pytest.raises(ImageUnreadable, match="differ in depth"):
+        decode(bytes(data))
+
+
 def test_broken_exif_costs_nothing_but_the_orientation():
     for exif in (b"Exif\0\0", b"Exif\0\0MM\0*\0\0\0\xff", b"Exif\0\0" + b"\xff" * 60):
         assert decode(CORPUS.encoded(PLATE, "JPEG", exif=exif)).exif_orientation == 1
