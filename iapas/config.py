@@ -97,8 +97,8 @@ class Size(_Section):
 class Tile(_Section):
     """Large pictures are looked at whole and in overlapping tiles."""
 
-    size: int = Field(1024, ge=128, description="side of a tile in pixels")
-    overlap: int = Field(128, ge=0, description="pixels that neighbouring tiles share")
+    size: int = Field(768, ge=128, description="side of a tile in pixels")
+    overlap: int = Field(96, ge=0, description="pixels that neighbouring tiles share")
     above: int = Field(1536, ge=128, description="pictures with a longer side than this are tiled")
 
 

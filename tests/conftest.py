@@ -14,6 +14,6 @@ def scratched_surface(height=256, width=256, seed=0, scratch=True):
     return np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def surface():
     return scratched_surface

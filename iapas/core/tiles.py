@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ Frame = tuple[int, int, int, int]
 """x0 y0 x1 y1 in image pixels, end excluded."""
 
 SAME_DEFECT = 0.5
-"""Two views saw the same defect if, where both looked, this share of the smaller mask is in the other."""
+"""IoU, or share of the smaller mask in the larger one, from which two views saw the same defect."""
 
 
 def tile_frames(size: tuple[int, int], tile: int, overlap: int) -> list[Frame]:
@@ -47,12 +48,34 @@ def place(regions: Regions, frame: Frame, size: tuple[int, int]) -> Regions:
 def merge_views(views: Sequence[tuple[Frame, Regions]], size: tuple[int, int]) -> Regions:
     """The regions of several views of one image, those that are one defect made one.
 
-    ``views``: the frame that each looked at and its regions with masks, in the image's pixels. Regions of different
-    views are one when their masks agree where both looked (SAME_DEFECT), directly or through a third, so a
-    scratch through many tiles is one region. Its soft map is the greatest s_i * m_i, its phrase the best part's.
+    ``views``: the frame that each looked at and its regions with masks, in the image's pixels. Where both views
+    looked, two regions are one defect if their masks agree (IoU), and part of one if the smaller lies in the other;
+    directly or through a third, so a scratch through many tiles is one region. Parts that agree have the confidence
+    of the best-seen one: a tile in which a scratch runs from side to side cannot tell it from a pattern, the tile
+    with its end can. The united soft map is the greatest s_i * m_i, the phrase that of the best part.
     """
     items = [(frame, regions.take([i])) for frame, regions in views for i in range(len(regions))]
-    parents = list(range(len(items)))
+    pairs = _touching_pairs(items, size)
+    overlaps = [_overlap(*items[i], *items[j]) for i, j in pairs]
+    agreeing = [pair for pair, (iou, _) in zip(pairs, overlaps, strict=True) if iou >= SAME_DEFECT]
+    contained = [pair for pair, (_, share) in zip(pairs, overlaps, strict=True) if share >= SAME_DEFECT]
+    regions = [region for _, region in items]
+    for members in _groups(len(items), agreeing):
+        best = np.max([regions[i].scores for i in members], axis=0)
+        for i in members:
+            regions[i] = replace(regions[i], scores=best)
+    own = [float(region.scores[0]) for _, region in items]
+    merged = [
+        _unite([regions[i] for i in sorted(group, key=lambda i: -own[i])], size)
+        for group in _groups(len(items), [*agreeing, *contained])
+    ]
+    merged.sort(key=lambda region: -float(region.scores[0]))
+    return concatenate(merged, size)
+
+
+def _groups(count: int, links: Sequence[npt.NDArray[np.intp]]) -> list[list[int]]:
+    """The connected components of 0..count-1 under ``links``, in order of their first members."""
+    parents = list(range(count))
 
     def root(i: int) -> int:
         while parents[i] != i:
@@ -60,15 +83,13 @@ def merge_views(views: Sequence[tuple[Frame, Regions]], size: tuple[int, int]) -
             i = parents[i]
         return i
 
-    for i, j in _touching_pairs(items, size):
-        if root(i) != root(j) and _same_defect(*items[i], *items[j]):
-            parents[max(root(i), root(j))] = min(root(i), root(j))
-    groups: dict[int, list[Regions]] = {}
-    for i, (_, region) in enumerate(items):
-        groups.setdefault(root(i), []).append(region)
-    merged = [group[0] if len(group) == 1 else _unite(group, size) for group in groups.values()]
-    merged.sort(key=lambda region: -float(region.scores[0]))
-    return concatenate(merged, size)
+    for i, j in links:
+        a, b = root(int(i)), root(int(j))
+        parents[max(a, b)] = min(a, b)
+    groups: dict[int, list[int]] = {}
+    for i in range(count):
+        groups.setdefault(root(i), []).append(i)
+    return list(groups.values())
 
 
 def concatenate(parts: Sequence[Regions], size: tuple[int, int]) -> Regions:
@@ -96,14 +117,17 @@ def _touching_pairs(items: list[tuple[Frame, Regions]], size: tuple[int, int]) -
     return np.argwhere(np.triu((low < high).all(axis=2) & other_view))
 
 
-def _same_defect(frame_a: Frame, a: Regions, frame_b: Frame, b: Regions) -> bool:
+def _overlap(frame_a: Frame, a: Regions, frame_b: Frame, b: Regions) -> tuple[float, float]:
+    """Of two regions, where both views looked: the IoU of their masks, and the share of the smaller in the other."""
     x0, y0 = max(frame_a[0], frame_b[0]), max(frame_a[1], frame_b[1])
     x1, y1 = min(frame_a[2], frame_b[2]), min(frame_a[3], frame_b[3])
     if x0 >= x1 or y0 >= y1:
-        return False
+        return 0.0, 0.0
     mask_a, mask_b = _cut(a, (x0, y0, x1, y1)), _cut(b, (x0, y0, x1, y1))
-    smaller = min(mask_a[1], mask_b[1])
-    return smaller > 0 and _shared(mask_a, mask_b) >= SAME_DEFECT * smaller
+    shared, smaller = _shared(mask_a, mask_b), min(mask_a[1], mask_b[1])
+    if not smaller:
+        return 0.0, 0.0
+    return shared / (mask_a[1] + mask_b[1] - shared), shared / smaller
 
 
 def _cut(region: Regions, frame: Frame) -> tuple[Frame, int, npt.NDArray[np.bool_]]:
@@ -125,6 +149,9 @@ def _shared(a: tuple[Frame, int, npt.NDArray[np.bool_]], b: tuple[Frame, int, np
 
 
 def _unite(group: list[Regions], size: tuple[int, int]) -> Regions:
+    """One region of several; the first gives the phrase."""
+    if len(group) == 1:
+        return group[0]
     boxes = np.concatenate([region.boxes for region in group])
     box = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)]).astype(np.float32)
     x0, y0, x1, y1 = crop_frame(box, size)
@@ -133,6 +160,6 @@ def _unite(group: list[Regions], size: tuple[int, int]) -> Regions:
         bx0, by0, bx1, by1 = crop_frame(region.boxes[0], size)
         part = united[by0 - y0 : by1 - y0, bx0 - x0 : bx1 - x0]
         np.maximum(part, (region.crops or ())[0] * region.scores[0], out=part)
-    best = max(group, key=lambda region: float(region.scores[0]))
-    crop = np.rint(united / max(float(best.scores[0]), 1e-12)).astype(np.uint8)
-    return Regions(size, box[None], best.scores, best.phrases, (crop,))
+    score = np.max([region.scores for region in group], axis=0)
+    crop = np.rint(united / max(float(score[0]), 1e-12)).astype(np.uint8)
+    return Regions(size, box[None], score, group[0].phrases, (crop,))

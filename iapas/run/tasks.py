@@ -99,7 +99,7 @@ def _segment(state: Worker, task: SegmentTask) -> tuple[dict[str, Any], Failure 
     except Exception as error:  # noqa: BLE001 - whatever it is, it costs this image alone
         return facts, failure(error)
     facts["warnings"] += result.warnings
-    return facts | {"verdict": result.verdict, "score": round(result.score, 6), "regions": len(result.reported)}, None
+    return facts | {"verdict": result.verdict, "score": result.score, "regions": len(result.reported)}, None
 
 
 def _overlay(image: Image, result: Segmentation, which: str) -> Image | None:

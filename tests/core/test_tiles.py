@@ -77,8 +77,17 @@ def test_a_scratch_through_many_tiles_is_one_region():
     assert merged.boxes[0].tolist() == [0, 50, 400, 53]
     assert merged.phrases == ["from 300"]
     assert merged.scores[0] == pytest.approx(0.7)
-    # each part keeps its own confidence, not the best part's
-    assert score_map(merged)[51, 5] == pytest.approx(0.4, abs=0.003)
+    assert score_map(merged)[51, 5] == pytest.approx(0.7)  # as sure of the whole as of its best-seen part
+
+
+def test_a_small_defect_in_a_large_faint_region_is_one_with_it_and_keeps_its_own_confidence():
+    size = (100, 100)
+    large = ((0, 0, 100, 100), region(size, (10, 10, 90, 90), 0.1, "stain"))
+    small = ((0, 0, 60, 60), region(size, (20, 20, 24, 24), 0.9, "pit"))
+    merged = merge_views([large, small], size)
+    assert merged.phrases == ["pit"]
+    assert score_map(merged)[22, 22] == pytest.approx(0.9)
+    assert score_map(merged)[50, 50] == pytest.approx(0.1, abs=0.003)
 
 
 def test_regions_of_one_view_stay_apart_and_strangers_too():
