@@ -68,15 +68,15 @@ def decoding(what: str) -> Iterator[None]:
         cv2.utils.logging.setLogLevel(level)
 
 
-def chosen_frames(count: int, frame: int | str, what: str) -> list[int]:
-    """The indices that the setting ``reading.frame`` takes of ``count`` frames. Raises ImageMultiframe."""
+def chosen_frames(count: int, frame: int | str, what: str) -> range:
+    """The indices that ``reading.frame`` takes of ``count`` frames, a number to doubt. Raises ImageMultiframe."""
     if frame == "all":
-        return list(range(count))
+        return range(count)
     if frame == "error":
         if count > 1:
             raise ImageMultiframe(f"the {what} holds {count} frames")
-        return [0]
+        return range(1)
     index = int(frame)
     if not 0 <= index < count:
         raise ImageMultiframe(f"reading.frame = {index}, but the {what} holds frames 0..{count - 1}", "")
-    return [index]
+    return range(index, index + 1)

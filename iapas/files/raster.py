@@ -61,7 +61,7 @@ def decode(kind: str, data: bytes, reading: Reading) -> Decoded:
         return Decoded(frames, _orientation(image, header), notes)
 
 
-def _notes(image: Pillow.Image, count: int, indices: list[int]) -> tuple[str, ...]:
+def _notes(image: Pillow.Image, count: int, indices: range) -> tuple[str, ...]:
     notes = []
     if count > 1:
         notes.append(f"frames {indices[0]}..{indices[-1]} of {count}")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from iapas.config import Reading
-from iapas.errors import ImageError, ImageMultiframe, ImageNonfinite, ImageTruncated, ImageUnreadable
+from iapas.errors import ImageError, ImageMultiframe, ImageNonfinite, ImageTooLarge, ImageTruncated, ImageUnreadable
 from iapas.files.images import Picture, decode_image, read_image, read_mask
 from iapas.files.pixels import Samples, to_rgb, upright
 
@@ -264,6 +264,13 @@ def test_a_gif_frame_cannot_enlarge_the_picture_past_the_limit():
     data[last + 6] = 0xFF
     with pytest.raises(ImageUnreadable, match="larger than the picture"):
         decode_image(bytes(data), "x", EVERY.model_copy(update={"frame": "all"}))
+
+
+def test_a_png_that_claims_billions_of_frames_is_refused_at_once():
+    animation = (b"acTL", b"\x7f\xff\xff\xff\0\0\0\0")
+    data = CORPUS.png(64, 64, 8, 0, bytes(65 * 64), animation)
+    with pytest.raises(ImageTooLarge, match="214748364[78] times 64 x 64"):
+        decode(data, frame="all")
 
 
 def test_a_tiff_with_channels_of_several_depths():
