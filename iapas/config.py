@@ -24,7 +24,7 @@ class Reading(_Section):
     """How files become pictures."""
 
     formats: list[Literal["png", "jpeg", "bmp", "tiff", "webp", "gif"]] = Field(
-        ["png", "jpeg", "bmp", "tiff", "webp"], description="formats that are decoded, recognised by content"
+        ["png", "jpeg", "bmp", "tiff", "webp", "gif"], description="formats that are decoded, recognised by content"
     )
     max_pixels: int = Field(100_000_000, gt=0, description="larger pictures are refused before they are decoded")
     max_bytes: int = Field(1_000_000_000, gt=0, description="larger files are refused before they are read")

@@ -35,13 +35,17 @@ def describe_products(
 
     An image that cannot be read is passed over; one that makes stage 1 fail or kills the worker is left out.
     """
-    tasks = [_sample(product, sources, config) for product in sorted(products)]
+    places: dict[str, list[int]] = {product: [] for product in sorted(products)}
+    for place, source in enumerate(sources):
+        if not source.problem and (product := product_of(source.id, config)) in places:
+            places[product].append(place)
+    tasks = [_sample(product, found, sources, config) for product, found in places.items()]
     profiles, failed = _run(pool, tasks, config, stop)
     for task, why in failed:
         log.warning("stage 1 failed on a sample of %r (%s): finding the image", task.product, why.message)
-        singles = [DescribeTask(task.product, (path,), 1) for path in task.paths[: task.samples]]
+        singles = [DescribeTask(task.product, (path,), 1) for path in task.paths]
         bad = {single.paths[0] for single, _ in _run(pool, singles, config, stop)[1]}
-        good = tuple(path for path in task.paths[: task.samples] if path not in bad)
+        good = tuple(path for path in task.paths if path not in bad)
         again, broken = _run(pool, [DescribeTask(task.product, good, task.samples)], config, stop)
         if broken:
             raise RunError(f"the product {task.product!r} could not be described: {broken[0][1].message}")
@@ -52,8 +56,10 @@ def describe_products(
 def _run(
     pool: Pool, tasks: list[DescribeTask], config: Config, stop: Callable[[], bool]
 ) -> tuple[dict[str, ObjectProfile], list[tuple[DescribeTask, Failure]]]:
+    """The profiles made, and what failed: at the first try, as the image is looked for then."""
     profiles, failed = {}, []
-    for task, outcome in pool.run(tasks, stop=stop, time_limit=config.run.time_limit * config.describe.samples):
+    limit = config.run.time_limit * max((task.samples for task in tasks), default=1)
+    for task, outcome in pool.run(tasks, stop=stop, time_limit=limit, tries=1):
         if isinstance(outcome, Done):
             profiles[task.product] = outcome.value
         else:
@@ -61,9 +67,8 @@ def _run(
     return profiles, sorted(failed, key=lambda pair: pair[0].product)
 
 
-def _sample(product: str, sources: Sequence[Source], config: Config) -> DescribeTask:
+def _sample(product: str, places: Sequence[int], sources: Sequence[Source], config: Config) -> DescribeTask:
     """The same images for the same ids and seed."""
     samples = config.describe.samples
-    places = [i for i, source in enumerate(sources) if not source.problem and product_of(source.id, config) == product]
     drawn = random.Random(config.describe.seed).sample(places, min(len(places), samples * _SPARE))  # noqa: S311
-    return DescribeTask(product, tuple(sources[i].path for i in drawn), samples)
+    return DescribeTask(product, tuple(sources[place].path for place in drawn), samples)

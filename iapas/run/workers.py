@@ -62,28 +62,34 @@ class Pool:
 
     def __init__(self, setup: Setup, work: Work, count: int, time_limit: float) -> None:
         self._setup, self._work = setup, work
-        self._count, self._limit = max(1, count), time_limit
+        self._count, self._limit, self._tries = count, time_limit, _TRIES
         self._workers: list[_Worker] = []
         self._again: deque[_Sent] = deque()
         self._dead_starts = 0
 
     def __enter__(self) -> Pool:
+        self._workers = [self._start() for _ in range(self._count)]
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def run(
-        self, tasks: Iterable[Any], *, stop: Callable[[], bool] = lambda: False, time_limit: float | None = None
+        self,
+        tasks: Iterable[Any],
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        time_limit: float | None = None,
+        tries: int = _TRIES,
     ) -> Iterator[tuple[Any, Done | Failure]]:
         """Each task with its outcome, as they are finished; tasks are taken as workers become free.
 
-        A task that kills its worker, or is overdue, is tried once more and then a ``worker-crash`` or ``timeout``
-        Failure. After ``stop()`` no task is begun, and those in hand are waited for a few seconds at most; the
+        A task that kills its worker, or is overdue, is tried again, ``tries`` times in all, and then a
+        ``worker-crash`` or ``timeout`` Failure. After ``stop()`` no task is begun, and those in hand are waited for a few seconds at most; the
         others have no outcome. Raises the RunError of a worker.
         """
         waiting = iter(tasks)
-        limit = time_limit or self._limit
+        limit, self._tries = time_limit or self._limit, tries
         last = None
         while True:
             if stop():
@@ -180,7 +186,7 @@ class Pool:
         if guilty is None:
             return
         log.info("a worker was replaced: %s", error)
-        if guilty.tries >= _TRIES:
+        if guilty.tries >= self._tries:
             self._again.remove(guilty)
             yield guilty.task, Failure(error.code, str(error), seconds)
 

@@ -124,7 +124,7 @@ SCRIPT = """
 import sys; sys.path.insert(0, {here!r})
 from iapas.run.workers import Pool
 from test_workers import _nothing, _work
-pool = Pool(_nothing, _work, 2, 60.0)  # no "if __name__" guard: workers must not run this script again
+pool = Pool(_nothing, _work, 2, 60.0).__enter__()  # no "if __name__" guard: workers must not run this script again
 for task, outcome in pool.run(["a", "b", *["hang:"] * {hangs}]):
     print(outcome.value[1], flush=True)
 pool.close()
