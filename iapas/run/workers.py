@@ -57,7 +57,7 @@ class _Sent:
 class Pool:
     """Processes that each call ``setup()`` once and then ``work(state, task)``; all three must pickle.
 
-    Use it in a ``with``: leaving ends the processes. ``time_limit``: seconds that a task may take.
+    Use it in a ``with``: it starts the processes and ends them. ``time_limit``: seconds that a task may take.
     """
 
     def __init__(self, setup: Setup, work: Work, count: int, time_limit: float) -> None:
@@ -84,9 +84,9 @@ class Pool:
     ) -> Iterator[tuple[Any, Done | Failure]]:
         """Each task with its outcome, as they are finished; tasks are taken as workers become free.
 
-        A task that kills its worker, or is overdue, is tried again, ``tries`` times in all, and then a
-        ``worker-crash`` or ``timeout`` Failure. After ``stop()`` no task is begun, and those in hand are waited for a few seconds at most; the
-        others have no outcome. Raises the RunError of a worker.
+        A task that kills its worker, or is overdue, is tried again, ``tries`` times in all; then it is a
+        ``worker-crash`` or ``timeout`` Failure. After ``stop()`` no task is begun, and those in hand are waited for
+        a few seconds at most; the others have no outcome. Raises the RunError of a worker.
         """
         waiting = iter(tasks)
         limit, self._tries = time_limit or self._limit, tries
