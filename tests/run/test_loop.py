@@ -14,7 +14,7 @@ from iapas.errors import ConfigError, OutputError, UsageError
 from iapas.files.manifest import KEYS
 from iapas.files.profiles import read_profiles, write_profiles
 from iapas.files.regions import mask_of
-from iapas.run import segment_run
+from iapas.run import describe_run, dry_run, segment_run
 from iapas.types import ObjectProfile
 
 
@@ -186,3 +186,33 @@ def test_what_failed_leaves_no_files(tmp_path):
     make_images(images, 1, prefix="new")
     with pytest.raises(OutputError, match="cannot write"):
         segment(images, out)
+
+
+def test_a_dry_run_writes_nothing(tmp_path):
+    images, out = make_images(tmp_path / "in", 3), tmp_path / "out"
+    plan = dry_run([str(images)], config(), out)
+    assert (plan["images"], plan["left"], plan["out"], plan["workers"]) == (3, 3, str(out), 2)
+    assert not out.exists()
+    segment(images, out)
+    make_images(images, 1, prefix="new")
+    before = sorted(tmp_path.rglob("*"))
+    assert dry_run([str(images)], config(), out)["left"] == 1
+    assert sorted(tmp_path.rglob("*")) == before
+    with pytest.raises(OutputError, match="work_size"):
+        dry_run([str(images)], config("detector.work_size=512"), out)
+
+
+def test_stage_1_alone(tmp_path):
+    images, out = make_images(tmp_path / "in" / "bolts", 3).parent, tmp_path / "deep" / "p.json"
+    told = describe_run([str(images)], config("output.per_folder=true"), out, make=FakeSegmenter)
+    assert told["images"] == 3
+    assert read_profiles(out)["bolts"].object == "part"
+    segment(images, tmp_path / "out", "output.per_folder=true")
+    assert (tmp_path / "out" / "profile.json").read_bytes() == out.read_bytes()
+
+
+def test_a_profile_for_all_serves_every_folder(tmp_path):
+    images, given = make_images(tmp_path / "in" / "bolts", 2).parent, tmp_path / "p.json"
+    write_profiles(given, {"": ObjectProfile("any")})
+    segment(images, tmp_path / "out", "output.per_folder=true", profile=given)
+    assert read_profiles(tmp_path / "out" / "profile.json")["bolts"].object == "any"
