@@ -128,7 +128,7 @@ class ImageNonfinite(ImageError):
     """NaN or infinite pixels."""
 
     code = "image-nonfinite"
-    hint = "replace these pixels before, or mask them with --roi"
+    hint = "replace these values before: what belongs there is not known here"
 
 
 class ImageTooSmall(ImageError):
