@@ -101,7 +101,7 @@ def _settle(parent: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-    if sys.platform == "linux":
+    if sys.platform == "linux":  # at the end of the thread that started us, which waits for us; elsewhere, see serve
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # it was gone before we could ask
             os._exit(1)

@@ -144,8 +144,8 @@ class Pool:
             worker.link.send(sent.task)
 
     def _wait(self) -> list[_Worker]:
-        links = {worker.link: worker for worker in self._workers}
-        return [links[link] for link in connection.wait(list(links), _TICK) if isinstance(link, connection.Connection)]
+        links: dict[Any, _Worker] = {worker.link: worker for worker in self._workers}
+        return [links[link] for link in connection.wait(list(links), _TICK)]
 
     def _receive(self, worker: _Worker) -> Iterator[tuple[Any, Done | Failure]]:
         try:

@@ -47,7 +47,7 @@ def describe(
         found["phrases"] = "given by the user"
     else:
         phrases = generator.phrases(PromptContext(object_name, tuple(tags)), images)
-        found["phrases"] = f"by {type(generator).__name__}"
+        found["phrases"] = f"from a {phrases[0].source}" if phrases else "none were found"
     shares = _object_shares(Phrase(object_name, "object") if object_name else ANY_OBJECT, detector, encoded)
     found["object_size"] = f"median of {len(shares)} images" if shares else "not found: the whole image"
     size = float(np.median(shares)) if shares else None
