@@ -179,15 +179,18 @@ def _process(job: _Job, quiet: bool) -> dict[str, ObjectProfile]:
     """Both stages, for the images without a row; the profiles of all products."""
     workers = min(worker_count(job.config), len(job.todo))
     setup = partial(set_up, job.make, job.config, job.folder.root)
-    with Pool(setup, work, workers, job.config.run.time_limit) as pool, progress(len(job.todo), quiet) as report:
-        profiles = _profiles(job, pool)
-        failed = 0
-        for done, row in enumerate(_rows(job, pool, profiles), start=1):
-            job.folder.append(row)
-            failed += row["status"] == "failed"
-            report(done, failed)
-    if job.stop:  # workers were ended in the middle of a file
-        clean_temporaries(job.folder.root)
+    failed, whole = 0, False
+    try:
+        with Pool(setup, work, workers, job.config.run.time_limit) as pool, progress(len(job.todo), quiet) as report:
+            profiles = _profiles(job, pool)
+            for done, row in enumerate(_rows(job, pool, profiles), start=1):
+                job.folder.append(row)
+                failed += row["status"] == "failed"
+                report(done, failed)
+        whole = not job.stop
+    finally:
+        if not whole:  # workers were ended in the middle of a file
+            clean_temporaries(job.folder.root)
     return profiles
 
 

@@ -112,6 +112,7 @@ def test_fault_21_a_full_disk_stops_the_run_and_it_can_go_on(tmp_path):
         assert caught.value.exit_status == 5
         done = rows(out)
         assert 0 < len(done) < 40
+        assert not list(out.rglob("*.tmp"))
         assert all((out / f"scores/{name}.tiff").stat().st_size > 200_000 for name in done)
         subprocess.run(["mount", "-o", "remount,size=64m", str(tmp_path / "disk")], check=True)
         summary = segment(images, out)
