@@ -26,6 +26,8 @@ NAMES = (
     "lel",  # log elongation: contour length over twice the thickness
     "ext",  # area over area of the box
     "dT",  # greatest effect size over the texture maps
+    "rT",  # rarity: minus log of the share of the rest of the picture whose texture is more unusual still
+    "rL",  # the same for lightness, on the region's own side
     "dC",  # greatest effect size over a and b
     "warm",  # effect size towards red and yellow
     "relief",  # a bright and a dark part side by side, 0..1
@@ -33,6 +35,7 @@ NAMES = (
 )
 COLUMN = {name: k for k, name in enumerate(NAMES)}
 MIN_EFFECT = 0.4  # candidates below are no defects, and are not measured further
+RAREST = 0.003  # share of a picture: what is rarer than this is not told apart
 NOISE_SCALES = (1.5, 3.0, 6.0, 12.0, 24.0)  # work pixels
 HALF_ABOVE = 64 * 64  # regions with a larger box are measured at half the size, for speed
 
@@ -45,17 +48,18 @@ class _Level:
     tone: np.ndarray  # (h, w, 4): residual, rowcol, irregularity, line response
     gradient: np.ndarray
     texture: np.ndarray  # (h, w, 4)
+    oddness: np.ndarray
     chroma: np.ndarray | None  # (h, w, 2)
 
 
 def _level(channels: Channels, step: int) -> _Level:
     tone = np.dstack([channels.residual, channels.rowcol, channels.maps["phase"], channels.maps["line"]])
-    maps = (tone, channels.gradient, channels.texture, channels.chroma)
+    maps = (tone, channels.gradient, channels.texture, channels.oddness, channels.chroma)
     if step > 1:
         height, width = channels.residual.shape
         size = (max(1, width // step), max(1, height // step))
         maps = tuple(cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in maps)
-    return _Level(step, *maps[:3], maps[3] if channels.coloured else None)
+    return _Level(step, *maps[:4], maps[4] if channels.coloured else None)
 
 
 def _noise_by_thickness(residual: np.ndarray, surface: np.ndarray | None) -> np.ndarray:
@@ -93,6 +97,15 @@ def _window(candidate: Candidate, level: _Level) -> tuple[slice, slice, np.ndarr
     outer = cv2.dilate(inside, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
     inner = cv2.dilate(inside, np.ones((3, 3), np.uint8))
     return slice(top, bottom), slice(left, right), inside, outer - inner
+
+
+def _rarity(ordered: np.ndarray, mean: float, area: float) -> float:
+    """Minus log of the share of the pixels outside a region that lie beyond its mean, 0..6.
+
+    ``ordered``: all values, ascending; half of the region's own pixels lie beyond its mean, and do not count.
+    """
+    beyond = len(ordered) - int(np.searchsorted(ordered, mean)) - 0.5 * area
+    return -float(np.log(max(0.0, beyond) / max(1.0, len(ordered) - area) + RAREST))
 
 
 def _shape(candidate: Candidate, size: tuple[int, int]) -> dict[str, float]:
@@ -136,6 +149,9 @@ def measure(found: list[Candidate], channels: Channels) -> tuple[list[Candidate]
     noise = _noise_by_thickness(channels.residual, channels.surface)
     steepness = float(np.median(sample(channels.gradient, channels.surface))) + 0.25
     pixel_noise = mad(channels.residual, channels.surface) + 0.3
+    odd, tones = (np.sort(sample(f, channels.surface).ravel()) for f in (channels.oddness, channels.residual))
+    darkness = -tones[::-1]
+    share = len(odd) / channels.residual.size
     kept: list[Candidate] = []
     rows: list[list[float]] = []
     for candidate in found:
@@ -171,6 +187,8 @@ def measure(found: list[Candidate], channels: Channels) -> tuple[list[Candidate]
             "zN": -side * mean_in[3],
             "edge": float(np.log(0.1 + slope / steepness)),
             "dT": float(np.abs(_effect(level.texture[ys, xs], inside, ring, 0.15)).max()),
+            "rT": _rarity(odd, cv2.mean(level.oddness[ys, xs], mask=inside)[0], candidate.area * share),
+            "rL": _rarity(darkness if side > 0 else tones, -side * mean_in[0], candidate.area * share),
             "dC": float(np.abs(chroma).max()),
             "warm": float(chroma.min()),
             "relief": _relief(tone[..., 0], inside, float(mean_out[0]), pixel_noise),

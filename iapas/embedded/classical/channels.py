@@ -31,6 +31,7 @@ class Channels:
     residual: FloatArray  # G1(L) less a robust quadratic surface: uneven light removed
     rowcol: FloatArray  # G1(L) less row and column medians: streaks and weaves removed
     texture: FloatArray  # (h, w, 4) log energies: fine, coarse, vertical streaks, horizontal streaks
+    oddness: FloatArray  # length of the texture vector, each map in units of its noise: how unusual the texture is
     gradient: FloatArray  # gradient magnitude of G1(L), per pixel
     surface: np.ndarray | None  # (h, w) uint8: pixels of the part; None where the surface fills the frame
     regularity: float  # 0 a random or plain surface .. 1 a repeating pattern
@@ -211,6 +212,7 @@ def channels(work: FloatArray, surface: np.ndarray | None = None) -> Channels:
         ]
     )
     texture -= np.median(sample(texture, surface), axis=0)
+    spread = 1.4826 * np.median(np.abs(sample(texture, surface)), axis=0) + 0.08
     gx = cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32)
     gy = cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32)
     coloured = bool(np.abs(chroma).max() > COLOURED)
@@ -232,6 +234,7 @@ def channels(work: FloatArray, surface: np.ndarray | None = None) -> Channels:
         residual=residual,
         rowcol=rowcol,
         texture=texture,
+        oddness=np.sqrt(np.square(texture / spread.astype(np.float32)).sum(axis=2)),
         gradient=cv2.magnitude(gx, gy),
         surface=surface,
         regularity=regularity(light),

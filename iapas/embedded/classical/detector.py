@@ -19,6 +19,10 @@ from iapas.types import Phrase, Regions, crop_frame
 
 GAIN = 1.0
 FAINTEST = 0.005  # regions below are not worth a row
+# Powers of a picture's greatest score, and of every score's share of it. They keep the order of pictures and that of
+# the pixels within one, but make weak and strong pictures, weak and strong pixels more alike.
+CONTRAST = 0.35
+SPREAD = 0.65
 WHOLE = 0.75  # of the object's box: a larger box would be taken for the object (the size rule says 0.8)
 UNNAMED = Phrase("defect", "lexicon")
 
@@ -36,7 +40,6 @@ class Encoded:
     factor: np.ndarray  # share of each region's confidence that the object mask leaves
     pixels: np.ndarray  # (h, w) float32: modulation of the soft masks
     object: np.ndarray | None  # (h, w) uint8
-    res: object = None
 
 
 class ClassicalDetector:
@@ -76,7 +79,7 @@ class ClassicalDetector:
             logits=logits(attributes, maps.regularity),
             factor=object_factor(found, outline),
             pixels=modulation(maps) if outline is None else np.ones(work.shape[:2], np.float32),
-            object=outline, res=dict(residual=maps.residual,rowcol=maps.rowcol,**{"z"+k:v for k,v in maps.maps.items()}),
+            object=outline
         )
 
     def detect(self, encoded: Sequence[Encoded], phrases: Sequence[Phrase]) -> list[Regions]:
@@ -104,20 +107,34 @@ class ClassicalDetector:
         shift = self.gain * fits[typed].max(axis=0) if typed else 0.0
         scores = sigmoid(one.logits + shift) * one.factor
         limit = WHOLE * _object_area(one)
-        parts = []
-        for members in group(one.found, scores, self.max_regions):
-            cluster = merge(one.found, scores, members)
+        clusters = [merge(one.found, scores, members) for members in group(one.found, scores, self.max_regions)]
+        total = np.zeros(one.work, np.float32)
+        for cluster in clusters:
             x0, y0, x1, y1 = cluster.box
-            values = cluster.values * one.pixels[y0:y1, x0:x1]
-            name = phrases[int(fits[:, members[0]].argmax())].text
-            for box, piece in pieces(values, cluster.box, limit):
+            cluster.values *= one.pixels[y0:y1, x0:x1]
+            total[y0:y1, x0:x1] += cluster.values
+        gain = _gain(total)
+        parts = []
+        for cluster in clusters:
+            x0, y0, x1, y1 = cluster.box
+            name = phrases[int(fits[:, cluster.members[0]].argmax())].text
+            for box, piece in pieces(cluster.values * gain[y0:y1, x0:x1], cluster.box, limit):
                 best = float(piece.max())
                 if best > FAINTEST:
-                    parts.append((*_full_size(piece / best, box, one), best, name))
+                    parts.append((*_full_size(piece / best, box, one), min(1.0, best), name))
         return parts
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+def _gain(total: np.ndarray) -> np.ndarray:
+    """Gain control, per pixel of the summed map: total times gain is strongest**CONTRAST * (total / strongest)**SPREAD."""
+    strongest = float(total.max(initial=0))
+    if strongest <= 0:
+        return np.ones_like(total)
+    relative = np.maximum(total / strongest, 1e-4)
+    return np.float32(min(1.0, strongest) ** CONTRAST / strongest) * relative ** np.float32(SPREAD - 1)
 
 
 def _object_area(one: Encoded) -> int:

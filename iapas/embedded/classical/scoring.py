@@ -24,10 +24,13 @@ def logits(attributes: np.ndarray, regularity: float) -> np.ndarray:
 
     size = 0.5 * ((column("la") + 3) / 3.8) ** 2
     tone = (
-        -4.2
-        + 2.4 * np.minimum(column("dL"), 2.5)
-        - 0.7 * (np.minimum(column("zL"), 3.2) - 1)
+        -5.0
+        + 2.4 * np.minimum(column("dL"), 2.0)
+        + 0.2 * (np.minimum(column("dR"), 2.5) - 1)
+        - 0.5 * (np.minimum(column("zL"), 3.2) - 1)
         + 0.35 * np.minimum(column("edge"), 1.5)
+        + 0.2 * (column("rT") - 2.5)
+        - 0.15 * (column("rL") - 2.5)
         - 5.0 * column("bt")
         - size
         + 0.7 * column("large")
