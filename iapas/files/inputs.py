@@ -28,7 +28,8 @@ class Source:
     """One image to read.
 
     ``id``: see the contract of a run folder. ``path``: for the system, with bytes that are not UTF-8 as
-    surrogates. ``problem``: why no results can be stored under this id (its row is failed, ``io-denied``), or None.
+    surrogates. ``problem``: why its row is failed (``io-denied``) without a look at it, or None: a name too long for
+    its results, or a folder that cannot be read, so that the run does not look complete.
     """
 
     id: str
@@ -38,11 +39,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Listing:
-    """The images, sorted by id, each once. ``complete`` is False when a folder could not be read."""
+    """The images, sorted by id, each once; and what was left out, in sentences."""
 
     sources: list[Source]
     warnings: tuple[str, ...] = ()
-    complete: bool = True
 
 
 def list_images(inputs: Sequence[str], *, extensions: Collection[str] = tuple(EXTENSIONS)) -> Listing:
@@ -66,7 +66,9 @@ def list_images(inputs: Sequence[str], *, extensions: Collection[str] = tuple(EX
         raise UsageError(_nothing(inputs, found, warnings))
     for warning in warnings:
         log.warning("%s", warning)
-    return Listing(_sources(pairs), tuple(warnings), complete=not found.unreadable)
+    sources = _sources(pairs)
+    sources += [Source(_id(path, root), path, "this folder cannot be read") for path in found.unreadable]
+    return Listing(sorted(sources, key=lambda source: source.id), tuple(warnings))
 
 
 def default_name(inputs: Sequence[str]) -> str:

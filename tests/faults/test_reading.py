@@ -263,8 +263,10 @@ def test_fault_19_an_unreadable_folder_is_not_passed_over(tmp_path, monkeypatch,
 
     monkeypatch.setattr(os, "scandir", denied)
     listing = list_images([str(tmp_path)])
-    assert [source.id for source in listing.sources] == ["a/1.png"]
-    assert not listing.complete
+    assert [(source.id, source.problem) for source in listing.sources] == [
+        ("a/1.png", None),
+        ("b", "this folder cannot be read"),
+    ]
     assert str(tmp_path / "b") in listing.warnings[0] and str(tmp_path / "b") in caplog.text
 
 
