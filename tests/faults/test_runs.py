@@ -54,7 +54,7 @@ def end(run, seconds=60):
 def test_fault_12_an_overdue_image_costs_itself_alone(tmp_path):
     images, out = make_images(tmp_path / "in", 4), tmp_path / "out"
     (images / "slow.png").write_bytes(picture_bytes(HANG))
-    summary = segment(images, out, "run.time_limit=0.4", "describe.samples=1")
+    summary = segment(images, out, "run.time_limit=1.0", "describe.samples=1", "output.overlay=none")
     assert (summary.ok, summary.failed, summary.exit_status) == (4, 1, 3)
     assert rows(out)["slow.png"]["error"] == "timeout"
 
@@ -202,8 +202,8 @@ def test_fault_23_a_second_ctrl_c_leaves_at_once(tmp_path):
     run = start(images, out, "describe.samples=1", "run.workers=4")
     wait_for(lambda: rows_written(out) >= 3)
     run.send_signal(signal.SIGINT)
-    while "again: leave at once" not in run.stderr.readline():
-        pass
+    while "again: leave at once" not in (line := run.stderr.readline()):
+        assert line, "it ended before"
     run.send_signal(signal.SIGINT)
     assert end(run, 4)[0] == 130
 
