@@ -13,17 +13,19 @@ from typing import Any, get_args
 
 from iapas.errors import ConfigError
 from iapas.files.atomic import write_bytes
-from iapas.shipped import read_yaml
 from iapas.types import ObjectProfile, Phrase, Source
+
+MAX_BYTES = 100_000_000
+"""About 50 000 products; a profile beyond this is a mistake or an attack."""
 
 _KEYS = ("object", "phrases", "object_size", "threshold", "found", "calibration")
 
 
 def read_profiles(path: str | Path) -> dict[str, ObjectProfile]:
     """The profile of each product (folder, or "" for all). Raises ConfigError, naming the place."""
-    data = read_yaml(Path(path))  # JSON is YAML
-    products = data.get("products")
-    if set(data) != {"products"} or not isinstance(products, dict) or not products:
+    data = _read_json(Path(path))
+    products = data.get("products") if isinstance(data, dict) and len(data) == 1 else None
+    if not isinstance(products, dict) or not products:
         raise ConfigError(f'{path}: must be {{"products": {{"": {{...}}}}}} with at least one product')
     return {folder: _profile(entry, f"{path}: product {folder!r}") for folder, entry in products.items()}
 
@@ -37,6 +39,26 @@ def profiles_text(profiles: Mapping[str, ObjectProfile]) -> str:
 def write_profiles(path: str | Path, profiles: Mapping[str, ObjectProfile]) -> None:
     """Write profile.json, whole or not at all."""
     write_bytes(Path(path), profiles_text(profiles).encode())
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError(f"{path}: over {MAX_BYTES} bytes are too many for a profile")
+        return json.loads(path.read_bytes(), object_pairs_hook=_unique)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What json makes of an object, but a key that stands twice is an error, not the last one's gain."""
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"duplicate key {next(key for key in keys if keys.count(key) > 1)!r}")
+    return entries
 
 
 def _entry(profile: ObjectProfile) -> dict[str, Any]:
