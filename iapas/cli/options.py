@@ -1,34 +1,14 @@
-"""The options that several verbs share, written once."""
+"""The options that several verbs share, written once, and the settings that they make."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+import logging
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-
-class Device(StrEnum):
-    """Where models run."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-
-
-class Overlay(StrEnum):
-    """Which pictures get an overlay."""
-
-    none = "none"
-    defects = "defects"
-    all = "all"
-
-
-class ScoreMap(StrEnum):
-    """How score maps are written."""
-
-    tiff = "tiff"
-    none = "none"
+if TYPE_CHECKING:
+    from iapas.config import Config
 
 
 Inputs = Annotated[list[str], typer.Argument(help="Files, folders (recursive), globs, @list.txt.", show_default=False)]
@@ -47,8 +27,17 @@ RegionOfInterest = Annotated[
 MinArea = Annotated[int | None, typer.Option("--min-area", metavar="PX", help="Drop defects of fewer pixels.")]
 PerFolder = Annotated[bool, typer.Option("--per-folder", help="Every sub-folder is a product of its own.")]
 Workers = Annotated[int | None, typer.Option("--workers", metavar="N", help="Processes; 0: one for each core.")]
-DeviceName = Annotated[Device | None, typer.Option("--device", help="Where models run.")]
+DeviceName = Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option("--device", help="Where models run.")]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", metavar="N", help="Images a model takes at once.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Never ask the network for anything.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Only warnings and errors.")]
 Json = Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")]
+
+
+def settings(config: str, assignments: list[str] | None, quiet: bool, overrides: dict[str, Any]) -> Config:
+    """The config that the options ask for; ``overrides``: section.key -> value, None where not given."""
+    from iapas.config import load_config
+
+    if quiet:
+        logging.getLogger().setLevel(logging.WARNING)
+    return load_config(config, assignments or (), overrides)

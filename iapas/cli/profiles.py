@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +21,7 @@ from iapas.cli.options import (
     Quiet,
     RegionOfInterest,
     Workers,
+    settings,
 )
 from iapas.cli.segment import show
 
@@ -42,24 +42,22 @@ def describe(
     as_json: Json = False,
 ) -> None:
     """Stage 1 alone: what the product is and what could be wrong with it, as a profile that can be edited."""
-    from iapas.config import load_config
     from iapas.run import describe_run
 
-    if quiet:
-        logging.getLogger().setLevel(logging.WARNING)
-    settings = load_config(
+    chosen = settings(
         config,
-        assignments or (),
+        assignments,
+        quiet,
         {
             "describe.object": object_name,
             "describe.prompt": prompt,
             "verdict.roi": roi,
             "output.per_folder": per_folder or None,
-            "run.device": device and device.value,
+            "run.device": device,
             "run.workers": workers,
         },
     )
-    show(describe_run(inputs, settings, out), as_json)
+    show(describe_run(inputs, chosen, out), as_json)
 
 
 def calibrate(
@@ -81,21 +79,19 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Measure the threshold at which at most that share of good images gets a mask, for each product in a profile."""
-    from iapas.config import load_config
     from iapas.run import calibrate_run
 
-    if quiet:
-        logging.getLogger().setLevel(logging.WARNING)
-    settings = load_config(
+    chosen = settings(
         config,
-        assignments or (),
+        assignments,
+        quiet,
         {
             "verdict.roi": roi,
             "verdict.min_area": min_area,
-            "run.device": device and device.value,
+            "run.device": device,
             "run.workers": workers,
         },
     )
-    result = calibrate_run(inputs, settings, profile, false_alarms, quiet=quiet)
+    result = calibrate_run(inputs, chosen, profile, false_alarms, quiet=quiet)
     show(result, as_json)
     raise typer.Exit(3 if result["failed"] else 0)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -19,14 +18,16 @@ from iapas.cli.options import (
     MinArea,
     ObjectName,
     Offline,
-    Overlay,
     PerFolder,
     Prompt,
     Quiet,
     RegionOfInterest,
-    ScoreMap,
     Workers,
+    settings,
 )
+
+if TYPE_CHECKING:
+    from iapas.run import RunSummary
 
 
 def segment(
@@ -43,8 +44,12 @@ def segment(
     threshold: Annotated[
         str | None, typer.Option("--threshold", metavar="auto|FLOAT", help="Scores at or above it are defects.")
     ] = None,
-    overlay: Annotated[Overlay | None, typer.Option("--overlay", help="Pictures with outlined defects.")] = None,
-    score_map: Annotated[ScoreMap | None, typer.Option("--score-map", help="How score maps are written.")] = None,
+    overlay: Annotated[
+        Literal["none", "defects", "all"] | None, typer.Option("--overlay", help="Pictures with outlined defects.")
+    ] = None,
+    score_map: Annotated[
+        Literal["tiff", "none"] | None, typer.Option("--score-map", help="How score maps are written.")
+    ] = None,
     roi: RegionOfInterest = None,
     min_area: MinArea = None,
     restart: Annotated[
@@ -60,37 +65,50 @@ def segment(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")] = False,
 ) -> None:
     """Find defects: masks, score maps, regions and a report for each image of INPUTS."""
-    from iapas.config import load_config
     from iapas.run import dry_run as plan
     from iapas.run import segment_run
 
-    if quiet:
-        logging.getLogger().setLevel(logging.WARNING)
-    settings = load_config(
+    chosen = settings(
         config,
-        assignments or (),
+        assignments,
+        quiet,
         {
             "describe.object": object_name,
             "describe.prompt": prompt,
             "verdict.threshold": number_or_word(threshold),
             "verdict.roi": roi,
             "verdict.min_area": min_area,
-            "output.overlay": overlay and overlay.value,
-            "output.score_map": score_map and score_map.value,
+            "output.overlay": overlay,
+            "output.score_map": score_map,
             "output.per_folder": per_folder or None,
-            "run.device": device and device.value,
+            "run.device": device,
             "run.workers": workers,
             "run.batch_size": batch_size,
         },
     )
     if dry_run:
-        show(plan(inputs, settings, out, profile=profile), as_json)
+        show(plan(inputs, chosen, out, profile=profile), as_json)
         return
-    summary = segment_run(
-        inputs, settings, out, profile=profile, restart=restart, retry_failed=retry_failed, quiet=quiet
-    )
-    show(summary.as_dict(), as_json)
+    summary = segment_run(inputs, chosen, out, profile=profile, restart=restart, retry_failed=retry_failed, quiet=quiet)
+    if as_json:
+        show(summary.as_dict(), as_json)
+    else:
+        typer.echo(_in_words(summary))
     raise typer.Exit(summary.exit_status)
+
+
+def _in_words(summary: RunSummary) -> str:
+    """What is in the run folder now, for a person."""
+    good = summary.ok - summary.defect
+    lines = [
+        f"{summary.images} images: {summary.defect} with defects, {good} without, {summary.failed} failed "
+        f"({summary.done_now} done now, in {summary.seconds:.1f} s)",
+        f"results  {summary.out}",
+        f"report   {summary.report}",
+    ]
+    if summary.left:
+        lines.insert(1, f"interrupted: {summary.left} images are left; the same command continues")
+    return "\n".join(lines)
 
 
 def number_or_word(text: str | None) -> float | str | None:
