@@ -26,15 +26,16 @@ ATTRIBUTES: dict[str, str] = {
     "relief": "a bright and a dark side next to each other",
 }
 
-# Each from -1 (contradicts the word) to 1 (agrees); 0 at the median of what is usual.
+# Each from -1 (contradicts the word) to 1 (agrees), a little beyond for "large"; 0 about where candidates usually are.
 _PHI: dict[str, Callable[[Measured], np.ndarray]] = {
     "dark": lambda m: m["side"],
     "bright": lambda m: -m["side"],
     "elongated": lambda m: np.tanh((m["lel"] - 1.1) / 0.4),
     "compact": lambda m: 0.6 * np.tanh((0.9 - m["lel"]) / 0.3) + 0.4 * np.tanh((m["ext"] - 0.5) / 0.2),
     "small": lambda m: np.tanh((-5 - m["la"]) / 0.8),
-    "large": lambda m: np.tanh((m["la"] + 3) / 0.8),
-    "texture": lambda m: np.tanh((m["dT"] - 0.9) / 0.35),
+    # what is large often goes on beyond the picture: that it lies on the frame speaks less against it
+    "large": lambda m: np.tanh((m["la"] + 4) / 0.8) + 2 * np.minimum(m["bt"], 0.4),
+    "texture": lambda m: np.tanh((m["dT"] - 0.5) / 0.35),
     "border": lambda m: np.tanh((m["bt"] - 0.12) / 0.08),
     "colour": lambda m: np.tanh((m["dC"] - 0.8) / 0.4),
     "faint": lambda m: np.tanh((1.2 - m["cL"]) / 0.5),
@@ -44,9 +45,10 @@ _PHI: dict[str, Callable[[Measured], np.ndarray]] = {
 
 
 def fit(attributes: Sequence[str], measured: Measured) -> np.ndarray:
-    """How well each region agrees with a phrase: the mean phi of its attributes, (N,) in -1..1; 0 without any."""
+    """How well each region agrees with a phrase: the mean phi of its attributes, (N,); 0 without any."""
     count = len(measured["side"])
     known = [name for name in attributes if name in _PHI]
     if not known:
         return np.zeros(count)
-    return np.mean([_PHI[name](measured) for name in known], axis=0)
+    mean: np.ndarray = np.mean([_PHI[name](measured) for name in known], axis=0)
+    return mean

@@ -54,7 +54,7 @@ class _Level:
 
 def _level(channels: Channels, step: int) -> _Level:
     tone = np.dstack([channels.residual, channels.rowcol, channels.maps["phase"], channels.maps["line"]])
-    maps = (tone, channels.gradient, channels.texture, channels.oddness, channels.chroma)
+    maps: tuple[np.ndarray, ...] = (tone, channels.gradient, channels.texture, channels.oddness, channels.chroma)
     if step > 1:
         height, width = channels.residual.shape
         size = (max(1, width // step), max(1, height // step))
@@ -76,7 +76,8 @@ def _effect(maps: np.ndarray, inside: np.ndarray, ring: np.ndarray, floor: float
     """Signed effect size of each map, (C,): difference of means over the sum of spreads and ``floor``."""
     mean_in, std_in = _stats(maps, inside)
     mean_out, std_out = _stats(maps, ring)
-    return (mean_in - mean_out) / (std_in + std_out + floor)
+    effect: np.ndarray = (mean_in - mean_out) / (std_in + std_out + floor)
+    return effect
 
 
 def _window(candidate: Candidate, level: _Level) -> tuple[slice, slice, np.ndarray, np.ndarray]:
@@ -85,8 +86,12 @@ def _window(candidate: Candidate, level: _Level) -> tuple[slice, slice, np.ndarr
     x0, y0, x1, y1 = candidate.box
     mask, step = candidate.mask, level.step
     if step > 1:
+        w, h = x1 - x0, y1 - y0
         x0, y0 = min(x0 // step, width - 1), min(y0 // step, height - 1)
-        size = (max(1, min(width - x0, (x1 - candidate.box[0]) // step)), max(1, min(height - y0, (y1 - candidate.box[1]) // step)))
+        size = (
+            max(1, min(width - x0, w // step)),
+            max(1, min(height - y0, h // step)),
+        )
         mask = (cv2.resize(mask * np.uint8(255), size, interpolation=cv2.INTER_AREA) > 127).astype(np.uint8)
         x1, y1 = x0 + size[0], y0 + size[1]
     reach = int(np.clip(0.3 * candidate.area**0.5, 3, 20) / step + 0.5)

@@ -1,14 +1,17 @@
 """Pixel channels: what is measured at each pixel before any region exists.
 
-All arrays are float32 of the work image's size ``(h, w)`` unless a docstring says otherwise; lightness is CIE L in 0..100.
+All arrays are float32 of the work image's size ``(h, w)`` unless a docstring says otherwise; lightness is CIE L in
+0..100.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 # Below this chroma a picture is grey: JPEG noise alone reaches 2 to 4.
 COLOURED = 6.0
@@ -18,7 +21,7 @@ MAX_ASPECT = 8.0
 REGULAR = (0.75, 0.9)  # second peak of the autocorrelation: steel, asphalt, fabric stay below, a thread is above
 LINE_REACH = 6  # work pixels, to either side
 
-FloatArray = np.ndarray
+FloatArray = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -115,12 +118,14 @@ def local_median(field: FloatArray) -> FloatArray:
     unit = max(high - low, 1e-3) / 255
     levels = np.clip(np.rint((thumb - low) / unit), 0, 255).astype(np.uint8)
     smooth = cv2.medianBlur(levels, 23).astype(np.float32) * unit + low
-    return cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+    whole: FloatArray = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+    return whole
 
 
 def log_energy(detail: FloatArray, sigma: float, floor: float) -> FloatArray:
     """Log of the local RMS of a band of detail."""
-    return np.log(floor + np.sqrt(np.maximum(blur(detail * detail, sigma), 0)))
+    energy: FloatArray = np.log(floor + np.sqrt(np.maximum(blur(detail * detail, sigma), 0)))
+    return energy
 
 
 def streak_energy(lightness: FloatArray) -> FloatArray:
@@ -144,7 +149,8 @@ def lines(lightness: FloatArray) -> FloatArray:
             total += padded[y : y + height, x : x + width]
         np.minimum(low, total, out=low)
         np.maximum(high, total, out=high)
-    return np.where(high > -low, high, low) / np.float32(2 * reach + 1)
+    best: FloatArray = np.where(high > -low, high, low)
+    return best / np.float32(2 * reach + 1)
 
 
 def regularity(lightness: FloatArray) -> float:
@@ -191,7 +197,8 @@ def normalised(field: FloatArray, floor: float, surface: np.ndarray | None) -> F
     some = sample(field, surface)
     centre = np.median(some)
     noise = 1.4826 * np.median(np.abs(some - centre))
-    return (field - centre) / np.float32(noise + floor)
+    deviation: FloatArray = field - centre
+    return deviation / np.float32(noise + floor)
 
 
 def channels(work: FloatArray, surface: np.ndarray | None = None) -> Channels:

@@ -13,18 +13,22 @@ from iapas.embedded.classical.attributes import NAMES, measure
 from iapas.embedded.classical.candidates import Candidate, candidates
 from iapas.embedded.classical.channels import channels, work_image
 from iapas.embedded.classical.clusters import group, merge, pieces
-from iapas.embedded.classical.objects import Part, extend, find_part, outline_of
-from iapas.embedded.classical.scoring import logits, sigmoid, modulation, object_factor
+from iapas.embedded.classical.objects import extend, find_part, outline_of
+from iapas.embedded.classical.scoring import logits, modulation, object_factor, sigmoid
 from iapas.types import Phrase, Regions, crop_frame
 
-GAIN = 1.0
+GAIN = 1.25  # on phi, in log odds: a right word helps, a wrong one must not blind
 FAINTEST = 0.005  # regions below are not worth a row
 # Powers of a picture's greatest score, and of every score's share of it. They keep the order of pictures and that of
 # the pixels within one, but make weak and strong pictures, weak and strong pixels more alike.
 CONTRAST = 0.35
 SPREAD = 0.65
+SHRUNK = 0.7  # a picture this much smaller than its work image is averaged, not sampled
 WHOLE = 0.75  # of the object's box: a larger box would be taken for the object (the size rule says 0.8)
 UNNAMED = Phrase("defect", "lexicon")
+
+
+Part = tuple[np.ndarray, np.ndarray, float, str]  # box, crop, score, phrase
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class ClassicalDetector:
             logits=logits(attributes, maps.regularity),
             factor=object_factor(found, outline),
             pixels=modulation(maps) if outline is None else np.ones(work.shape[:2], np.float32),
-            object=outline
+            object=outline,
         )
 
     def detect(self, encoded: Sequence[Encoded], phrases: Sequence[Phrase]) -> list[Regions]:
@@ -89,7 +93,7 @@ class ClassicalDetector:
         return [self._detect(one, anomalies, objects) for one in encoded]
 
     def _detect(self, one: Encoded, anomalies: list[Phrase], objects: list[Phrase]) -> Regions:
-        parts = []
+        parts: list[Part] = []
         if anomalies or not objects:
             parts = self._regions(one, anomalies or [UNNAMED])
         if objects:
@@ -99,7 +103,7 @@ class ClassicalDetector:
         boxes, crops, scores, texts = zip(*parts, strict=True)
         return Regions(one.size, np.array(boxes, np.float32), np.array(scores, np.float32), list(texts), tuple(crops))
 
-    def _regions(self, one: Encoded, phrases: list[Phrase]) -> list[tuple]:
+    def _regions(self, one: Encoded, phrases: list[Phrase]) -> list[Part]:
         if not one.found:
             return []
         fits = np.stack([words.fit(p.attributes, one.measured) for p in phrases])
@@ -114,7 +118,7 @@ class ClassicalDetector:
             cluster.values *= one.pixels[y0:y1, x0:x1]
             total[y0:y1, x0:x1] += cluster.values
         gain = _gain(total)
-        parts = []
+        parts: list[Part] = []
         for cluster in clusters:
             x0, y0, x1, y1 = cluster.box
             name = phrases[int(fits[:, cluster.members[0]].argmax())].text
@@ -129,7 +133,7 @@ class ClassicalDetector:
 
 
 def _gain(total: np.ndarray) -> np.ndarray:
-    """Gain control, per pixel of the summed map: total times gain is strongest**CONTRAST * (total / strongest)**SPREAD."""
+    """Gain control, (h, w): total times gain is strongest**CONTRAST * (total / strongest)**SPREAD."""
     strongest = float(total.max(initial=0))
     if strongest <= 0:
         return np.ones_like(total)
@@ -164,13 +168,13 @@ def _full_size(values: np.ndarray, box: tuple[int, int, int, int], one: Encoded)
     x0, y0, x1, y1 = box
     full = np.array([ox + x0 * fx, oy + y0 * fy, min(width, ox + x1 * fx), min(height, oy + y1 * fy)], np.float32)
     left, top, right, bottom = crop_frame(full, one.size)
-    if min(fx, fy) < 0.7:  # the picture is far smaller than the work image: average instead of sampling
+    if min(fx, fy) < SHRUNK:
         whole = np.zeros(one.work, np.float32)
         whole[y0:y1, x0:x1] = values
-        whole = cv2.resize(whole, (one.frame[2] - ox, one.frame[3] - oy), interpolation=cv2.INTER_AREA)
-        crop = whole[top - oy : bottom - oy, left - ox : right - ox]
+        shrunk = cv2.resize(whole, (one.frame[2] - ox, one.frame[3] - oy), interpolation=cv2.INTER_AREA)
+        crop = shrunk[top - oy : bottom - oy, left - ox : right - ox]
     else:
-        pad = cv2.copyMakeBorder(values, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+        pad: np.ndarray = np.pad(values, 1)
         if x0 == 0:
             pad[:, 0] = pad[:, 1]
         if x1 == columns:
@@ -180,12 +184,8 @@ def _full_size(values: np.ndarray, box: tuple[int, int, int, int], one: Encoded)
         if y1 == rows:
             pad[-1] = pad[-2]
         # pixel centres: (X + 0.5) / f - 0.5 in the work image
-        move = np.array(
-            [
-                [1 / fx, 0, (left - ox + 0.5) / fx - 0.5 - x0 + 1],
-                [0, 1 / fy, (top - oy + 0.5) / fy - 0.5 - y0 + 1],
-            ]
-        )
+        shift_x, shift_y = (left - ox + 0.5) / fx + 0.5 - x0, (top - oy + 0.5) / fy + 0.5 - y0
+        move = np.array([[1 / fx, 0, shift_x], [0, 1 / fy, shift_y]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         crop = cv2.warpAffine(pad, move, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return full, np.rint(np.clip(crop, 0, 1) * 255).astype(np.uint8)

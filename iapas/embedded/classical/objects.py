@@ -56,7 +56,12 @@ def find_part(image: np.ndarray) -> Part | None:
         return None
     x, y, w, h = cv2.boundingRect(outline)
     m = 2 + round(MARGIN * max(w, h))
-    box = (max(0, x - m) / columns, max(0, y - m) / rows, min(columns, x + w + m) / columns, min(rows, y + h + m) / rows)
+    box = (
+        max(0, x - m) / columns,
+        max(0, y - m) / rows,
+        min(columns, x + w + m) / columns,
+        min(rows, y + h + m) / rows,
+    )
     return Part(box, ground, threshold)
 
 
@@ -92,7 +97,8 @@ def _unreached(near: np.ndarray, strip: np.ndarray) -> np.ndarray:
     touching = np.zeros(count, bool)
     touching[np.unique(labels[strip])] = True
     touching[0] = False
-    return ~touching[labels]
+    unreached: np.ndarray = ~touching[labels]
+    return unreached
 
 
 def _spans(outline: np.ndarray) -> bool:

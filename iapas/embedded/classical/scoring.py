@@ -36,7 +36,8 @@ def logits(attributes: np.ndarray, regularity: float) -> np.ndarray:
         + 0.7 * column("large")
     )
     pattern = -5 + 0.4 * column("zP") + np.clip(column("dP"), -1, 2.5) - size
-    return (1 - regularity) * tone + regularity * pattern
+    odds: np.ndarray = (1 - regularity) * tone + regularity * pattern
+    return odds
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:
@@ -64,8 +65,9 @@ def modulation(maps: Channels) -> np.ndarray:
     """Weight of each pixel within its region, (h, w) float32 in 0.3..1: how far it strays itself."""
 
     def strength(field: np.ndarray) -> np.ndarray:
-        q = np.abs(normalised(field, 0.6, maps.surface))
-        return q / (q + 4)
+        away: np.ndarray = np.abs(normalised(field, 0.6, maps.surface))
+        return away / (away + 4)
 
     sharp, smooth = maps.residual, blur(maps.rowcol, 1.1)
-    return (0.3 + 0.7 * np.maximum(strength(sharp), strength(smooth))).astype(np.float32)
+    strongest = np.maximum(strength(sharp), strength(smooth))
+    return np.asarray(0.3 + 0.7 * strongest, np.float32)
