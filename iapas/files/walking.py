@@ -28,6 +28,7 @@ class Found:
     links: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
+    truths: list[str] = field(default_factory=list)
     others: int = 0
 
     def warnings(self) -> list[str]:
@@ -38,6 +39,7 @@ class Found:
             warnings.append(
                 f"{len(self.links)} links to folders, or out of the folder given, not followed: {first} ..."
             )
+        warnings += [f"skipped {shown(path)}: the masks of the images beside it" for path in self.truths]
         return warnings + [f"skipped {shown(path)}: it is a run folder" for path in self.runs]
 
 
@@ -78,7 +80,8 @@ def glob(folder: str, parts: Sequence[str], found: Found) -> Iterator[str]:
 def walk(root: str, found: Found) -> Iterator[str]:
     """Paths below ``root``, relative to it with forward slashes, of what has a picture's extension.
 
-    A FIFO or a device with such a name is listed too: it becomes a failed row, it is not lost.
+    A FIFO or a device with such a name is listed too: it becomes a failed row, it is not lost. ``masks`` beside
+    ``images`` is a data set's ground truth, not its pictures, and left out; given by itself it is listed.
     """
     real_root = os.path.realpath(root)
     pending = [""]
@@ -88,19 +91,23 @@ def walk(root: str, found: Found) -> Iterator[str]:
         if _is_run(folder):
             found.runs.append(folder)
             continue
+        inner: dict[str, str] = {}
         for entry in _entries(folder, found):
             path = joined(below, entry.name)
             is_picture = os.path.splitext(entry.name)[1].lower() in found.extensions
             if entry.name.startswith("."):
                 continue
             if _is_folder(entry, links=False):
-                pending.append(path)
+                inner[entry.name] = path
             elif entry.is_symlink() and (_is_folder(entry, links=True) or _leads_out(entry, real_root, is_picture)):
                 found.links.append(entry.path)
             elif is_picture:
                 yield path
             else:
                 found.others += 1
+        if "images" in inner and "masks" in inner:
+            found.truths.append(os.path.join(root, inner.pop("masks")))
+        pending.extend(inner.values())
 
 
 def _entries(folder: str, found: Found) -> Iterator[os.DirEntry[str]]:

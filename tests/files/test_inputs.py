@@ -209,3 +209,13 @@ def test_many_files_cost_little_memory_and_no_stat(tree, monkeypatch):
     sizes = [sys.getsizeof(s) + sys.getsizeof(s.id) + sys.getsizeof(s.path) for s in listing.sources]
     assert len(sizes) == 2000
     assert sum(sizes) / len(sizes) < 350
+
+
+def test_masks_beside_images_are_ground_truth_and_left_out(tmp_path, caplog):
+    for name in ("set/images/1.png", "set/masks/1.png", "other/masks/2.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    listing = list_images([str(tmp_path)])
+    assert [source.id for source in listing.sources] == ["other/masks/2.png", "set/images/1.png"]
+    assert str(tmp_path / "set/masks") in caplog.text
+    assert [source.id for source in list_images([str(tmp_path / "set/masks")]).sources] == ["1.png"]
