@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[1] / "examples" / "images"
 
 
 def pictures(folder: Path, count: int) -> None:

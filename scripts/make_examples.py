@@ -1,7 +1,7 @@
-"""Draw the pictures of examples/ again, as JPEG; with ``--masks DIR`` also their defects, as PNG (0 and 255).
+"""Draw the pictures of examples/ again: images/<stem>.jpg, and of those with defects masks/<stem>.png (0 and 255).
 
-Run from the repository root: ``python scripts/make_examples.py [FOLDER] [--masks DIR]``. The masks are not kept in
-examples/, so that ``iapas segment examples`` sees pictures alone.
+Run from the repository root: ``python scripts/make_examples.py [FOLDER]``. The layout is that of a ``folder`` data set;
+``iapas segment FOLDER`` passes over masks/ beside images/.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ QUALITY = 92
 
 
 def main() -> None:
-    """Write FOLDER/<stem>.jpg, and DIR/<stem>.png if a folder for masks is given."""
+    """Write FOLDER/images and FOLDER/masks."""
     parser = argparse.ArgumentParser(description="Draw the example pictures.")
     parser.add_argument("folder", type=Path, nargs="?", default=Path(__file__).parents[1] / "examples")
-    parser.add_argument("--masks", type=Path)
-    given = parser.parse_args()
+    folder = parser.parse_args().folder
     cv2.setNumThreads(1)
     for stem, draw in EXAMPLES.items():
         image, mask = draw()
-        _write(given.folder / f"{stem}.jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        if given.masks:
-            _write(given.masks / f"{stem}.png", np.uint8(255) * mask, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+        _write(folder / "images" / f"{stem}.jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        if mask.any():
+            _write(folder / "masks" / f"{stem}.png", np.uint8(255) * mask, [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 
 def _write(file: Path, pixels: np.ndarray, options: list[int]) -> None:

@@ -10,7 +10,7 @@ BEGIN = "<!-- tree: scripts/readme_tree.py -->\n"
 BESIDE = {
     "configs": "named sets of settings: --config NAME",
     "prompts/lexicons": "phrases to ask for, and what words mean in measurable terms",
-    "examples": "pictures made by scripts/make_examples.py",
+    "examples": "pictures and the masks of their defects, made by scripts/make_examples.py",
     "scripts": "demo, test, benchmarks, and what makes examples and faults",
     "tests": "mirrors the package; faults/ has a test for each input to survive",
     "docs": "how the embedded default works, and what was measured",

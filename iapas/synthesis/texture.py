@@ -11,8 +11,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from iapas.types import BoolMap, Image
+
 Map = npt.NDArray[Any]
 Rng = np.random.Generator
+Picture = tuple[Image, BoolMap]
+"""A picture, (H, W, 3) uint8 RGB, and its defects, (H, W) bool."""
 
 
 def grid(size: tuple[int, int]) -> tuple[Map, Map]:

@@ -21,8 +21,9 @@ def workplace(tmp_path_factory):
     place = tmp_path_factory.mktemp("readme")
     (place / "images").mkdir()
     (place / "good").mkdir()
-    for i, picture in enumerate(sorted((ROOT / "examples").glob("*.jpg"))):
-        shutil.copy(picture, place / ("images" if i < 2 else "good"))
+    for stem in ("brushed_steel", "woven_fabric"):
+        shutil.copy(ROOT / "examples" / "images" / f"{stem}.jpg", place / "images")
+        shutil.copy(ROOT / "examples" / "images" / f"{stem}_clean.jpg", place / "good")
     shutil.copytree(ROOT / "examples", place / "examples")
     return place
 
