@@ -34,32 +34,37 @@ NAMES = (
     "large",  # 1 for a candidate found at the coarse scale
 )
 COLUMN = {name: k for k, name in enumerate(NAMES)}
+TEXTURE_WEIGHT = 0.5  # of an effect size over a texture map, whose pixels are not independent, beside one of tone
 MIN_EFFECT = 0.4  # candidates below are no defects, and are not measured further
 RAREST = 0.003  # share of a picture: what is rarer than this is not told apart
 NOISE_SCALES = (1.5, 3.0, 6.0, 12.0, 24.0)  # work pixels
 HALF_ABOVE = 64 * 64  # regions with a larger box are measured at half the size, for speed
 
 
+# Layers of the stack that every region is measured on, and what is added to the spreads of each.
+RESIDUAL, ROWCOL, PHASE, LINE, ODDNESS, GRADIENT = range(6)
+TEXTURE, CHROMA = slice(6, 10), slice(10, 12)
+FLOORS = np.array([0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.15, 0.15, 0.15, 0.15, 1.5, 1.5])
+
+
 @dataclass(frozen=True)
 class _Level:
-    """The stacked maps at one resolution."""
+    """All maps at one resolution, (h, w, 10 or 12): chroma only for coloured pictures."""
 
     step: int
-    tone: np.ndarray  # (h, w, 4): residual, rowcol, irregularity, line response
-    gradient: np.ndarray
-    texture: np.ndarray  # (h, w, 4)
-    oddness: np.ndarray
-    chroma: np.ndarray | None  # (h, w, 2)
+    maps: np.ndarray
 
 
 def _level(channels: Channels, step: int) -> _Level:
-    tone = np.dstack([channels.residual, channels.rowcol, channels.maps["phase"], channels.maps["line"]])
-    maps: tuple[np.ndarray, ...] = (tone, channels.gradient, channels.texture, channels.oddness, channels.chroma)
+    layers = [channels.residual, channels.rowcol, channels.maps["phase"], channels.maps["line"]]
+    layers += [channels.oddness, channels.gradient, channels.texture]
+    if channels.coloured:
+        layers.append(channels.chroma)
     if step > 1:
         height, width = channels.residual.shape
         size = (max(1, width // step), max(1, height // step))
-        maps = tuple(cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in maps)
-    return _Level(step, *maps[:4], maps[4] if channels.coloured else None)
+        layers = [cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in layers]
+    return _Level(step, np.dstack(layers))
 
 
 def _noise_by_thickness(residual: np.ndarray, surface: np.ndarray | None) -> np.ndarray:
@@ -72,17 +77,9 @@ def _stats(maps: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean[:, 0], std[:, 0]
 
 
-def _effect(maps: np.ndarray, inside: np.ndarray, ring: np.ndarray, floor: float) -> np.ndarray:
-    """Signed effect size of each map, (C,): difference of means over the sum of spreads and ``floor``."""
-    mean_in, std_in = _stats(maps, inside)
-    mean_out, std_out = _stats(maps, ring)
-    effect: np.ndarray = (mean_in - mean_out) / (std_in + std_out + floor)
-    return effect
-
-
 def _window(candidate: Candidate, level: _Level) -> tuple[slice, slice, np.ndarray, np.ndarray]:
     """The region's surroundings: slices into the level's maps, the region and its ring as uint8 masks."""
-    height, width = level.tone.shape[:2]
+    height, width = level.maps.shape[:2]
     x0, y0, x1, y1 = candidate.box
     mask, step = candidate.mask, level.step
     if step > 1:
@@ -165,38 +162,40 @@ def measure(found: list[Candidate], channels: Channels) -> tuple[list[Candidate]
         ys, xs, inside, ring = _window(candidate, level)
         if not ring.any() or not inside.any():
             continue
-        tone = level.tone[ys, xs]
-        mean_in, std_in = _stats(tone, inside)
-        mean_out, std_out = _stats(tone, ring)
+        maps = level.maps[ys, xs]
+        mean_in, std_in = _stats(maps, inside)
+        mean_out, std_out = _stats(maps, ring)
         difference = mean_in - mean_out
-        effect = difference / (std_in + std_out + 0.6)
-        if max(abs(effect[0]), abs(effect[1]), effect[2]) < MIN_EFFECT:
+        effect = difference / (std_in + std_out + FLOORS[: len(difference)])
+        colour = effect[CHROMA] if channels.coloured else np.zeros(2)
+        texture = float(np.abs(effect[TEXTURE]).max())
+        tone = max(abs(effect[RESIDUAL]), abs(effect[ROWCOL]), effect[PHASE])
+        if max(tone, np.abs(colour).max(), TEXTURE_WEIGHT * texture) < MIN_EFFECT:
             continue
-        side = 1.0 if difference[0] < 0 else -1.0
+        side = 1.0 if difference[RESIDUAL] < 0 else -1.0
         shape = _shape(candidate, size)
         sigma = float(np.interp(shape["th"], NOISE_SCALES, noise))
         contour = inside - cv2.erode(inside, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-        slope = cv2.mean(level.gradient[ys, xs], mask=contour)[0]
-        chroma = np.zeros(2)
-        if level.chroma is not None:
-            chroma = _effect(level.chroma[ys, xs], inside, ring, 1.5)
+        slope = cv2.mean(np.ascontiguousarray(maps[..., GRADIENT]), mask=contour)[0]
+        apart = float(abs(difference[RESIDUAL]))
+        tail = (darkness, -mean_in[RESIDUAL]) if side > 0 else (tones, mean_in[RESIDUAL])
         measured = {
             **shape,
             "side": side,
-            "dL": abs(effect[0]),
-            "zL": float(np.log1p(abs(difference[0]) / (sigma + 0.3))),
-            "cL": float(np.log1p(abs(difference[0]))),
-            "dR": abs(effect[1]),
-            "dP": effect[2],
-            "zP": mean_in[2],
-            "zN": -side * mean_in[3],
+            "dL": abs(effect[RESIDUAL]),
+            "zL": float(np.log1p(apart / (sigma + 0.3))),
+            "cL": float(np.log1p(apart)),
+            "dR": abs(effect[ROWCOL]),
+            "dP": effect[PHASE],
+            "zP": mean_in[PHASE],
+            "zN": -side * mean_in[LINE],
             "edge": float(np.log(0.1 + slope / steepness)),
-            "dT": float(np.abs(_effect(level.texture[ys, xs], inside, ring, 0.15)).max()),
-            "rT": _rarity(odd, cv2.mean(level.oddness[ys, xs], mask=inside)[0], candidate.area * share),
-            "rL": _rarity(darkness if side > 0 else tones, -side * mean_in[0], candidate.area * share),
-            "dC": float(np.abs(chroma).max()),
-            "warm": float(chroma.min()),
-            "relief": _relief(tone[..., 0], inside, float(mean_out[0]), pixel_noise),
+            "dT": texture,
+            "rT": _rarity(odd, mean_in[ODDNESS], candidate.area * share),
+            "rL": _rarity(*tail, candidate.area * share),
+            "dC": float(np.abs(colour).max()),
+            "warm": float(colour.min()),
+            "relief": _relief(maps[..., RESIDUAL], inside, float(mean_out[RESIDUAL]), pixel_noise),
         }
         kept.append(candidate)
         rows.append([measured[name] for name in NAMES])

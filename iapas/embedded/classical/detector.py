@@ -21,7 +21,7 @@ GAIN = 1.25  # on phi, in log odds: a right word helps, a wrong one must not bli
 FAINTEST = 0.005  # regions below are not worth a row
 # Powers of a picture's greatest score, and of every score's share of it. They keep the order of pictures and that of
 # the pixels within one, but make weak and strong pictures, weak and strong pixels more alike.
-CONTRAST = 0.35
+CONTRAST = 0.25
 SPREAD = 0.65
 SHRUNK = 0.7  # a picture this much smaller than its work image is averaged, not sampled
 WHOLE = 0.75  # of the object's box: a larger box would be taken for the object (the size rule says 0.8)

@@ -15,6 +15,7 @@ GROUND = 0.6  # share of the strip that shows the ground
 CLEAR = 0.93  # share of everything outside the outline that has the ground's colour
 SHARE = (0.05, 0.8)
 SOLIDITY = 0.55
+OPENING = 0.06  # of the outline: a smaller hole may be a defect
 MARGIN = 0.02  # of the part's longer side, around its box
 CHROMA = np.array([1, 1.5, 1.5], np.float32)
 
@@ -69,7 +70,8 @@ def outline_of(work: np.ndarray, part: Part) -> np.ndarray | None:
     """The part's filled outline, (h, w) uint8 0 or 1, in a work image of its box, (h, w, 3) float32 RGB in 0..1."""
     lab = cv2.cvtColor(work, cv2.COLOR_RGB2LAB) * CHROMA
     distance = np.linalg.norm(lab - part.ground, axis=2)
-    return _largest_solid(distance >= part.threshold)
+    outline = _largest_solid(distance >= part.threshold)
+    return None if outline is None else _with_openings(outline, distance < part.threshold)
 
 
 def extend(work: np.ndarray, outline: np.ndarray) -> np.ndarray:
@@ -99,6 +101,16 @@ def _unreached(near: np.ndarray, strip: np.ndarray) -> np.ndarray:
     touching[0] = False
     unreached: np.ndarray = ~touching[labels]
     return unreached
+
+
+def _with_openings(outline: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """The outline less what shows the ground through a wide opening: the inside of a ring, the bore of a nut."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((near & (outline > 0)).astype(np.uint8), connectivity=4)
+    wide = np.zeros(count, bool)
+    wide[1:] = stats[1:, 4] > OPENING * outline.sum()
+    openings = cv2.dilate(wide[labels].astype(np.uint8), np.ones((3, 3), np.uint8))
+    rest: np.ndarray = outline & (1 - openings)
+    return rest
 
 
 def _spans(outline: np.ndarray) -> bool:

@@ -22,10 +22,12 @@ def logits(attributes: np.ndarray, regularity: float) -> np.ndarray:
     def column(name: str) -> np.ndarray:
         return attributes[:, COLUMN[name]]
 
+    # lightness counts in full; colour is noisier in JPEGs, and a texture map is smooth, which makes effects look large
+    effect = np.maximum.reduce([column("dL"), 0.8 * column("dC"), 0.4 * column("dT")])
     size = 0.5 * ((column("la") + 3) / 3.8) ** 2
     tone = (
         -5.0
-        + 2.4 * np.minimum(column("dL"), 2.0)
+        + 2.4 * np.minimum(effect, 2.0)
         + 0.2 * (np.minimum(column("dR"), 2.5) - 1)
         - 0.5 * (np.minimum(column("zL"), 3.2) - 1)
         + 0.35 * np.minimum(column("edge"), 1.5)
@@ -66,7 +68,8 @@ def modulation(maps: Channels) -> np.ndarray:
 
     def strength(field: np.ndarray) -> np.ndarray:
         away: np.ndarray = np.abs(normalised(field, 0.6, maps.surface))
-        return away / (away + 4)
+        weight: np.ndarray = away / (away + 4)
+        return weight
 
     sharp, smooth = maps.residual, blur(maps.rowcol, 1.1)
     strongest = np.maximum(strength(sharp), strength(smooth))
