@@ -214,3 +214,24 @@ def test_a_break_in_a_regular_pattern_is_found() -> None:
     scores = score_map(detect(np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[..., None], 3, 2)))
     y, x = np.unravel_index(scores.argmax(), scores.shape)
     assert abs(y - 106) < 16 and abs(x - 146) < 16
+
+
+def test_a_stain_of_the_same_lightness_is_found() -> None:
+    image = surface()
+    stain = disc(image.copy(), 120, 160, 14, 0)
+    image[stain] = np.clip(image[stain].astype(int) + [40, -18, -20], 0, 255)
+    scores = score_map(detect(image))
+    assert scores[stain].mean() > 0.2
+    assert scores[stain].mean() > 10 * scores[~stain].mean()
+
+
+def test_the_opening_of_a_ring_is_no_defect() -> None:
+    image = np.full((300, 300, 3), 15, np.uint8)
+    ring = disc(image, 150, 150, 110, 0)
+    opening = disc(image, 150, 150, 45, 0)
+    ring &= ~opening
+    image[ring] = surface(300, 300, level=150, noise=3)[ring]
+    defect = disc(image, 75, 150, 8, -70)
+    scores = score_map(detect(image))
+    assert scores[opening].max() < 0.1
+    assert scores[defect].mean() > 0.3
