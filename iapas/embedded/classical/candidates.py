@@ -81,7 +81,7 @@ def coarse_features(channels: Channels) -> np.ndarray:
 def _otsu(values: np.ndarray) -> float | None:
     """Otsu's threshold over 64 bins; None for a constant."""
     low, high = float(values.min()), float(values.max())
-    if high - low < 1e-6:
+    if high - low < 1e-3:  # of a spread: nothing to part, and too fine for float32
         return None
     counts, edges = np.histogram(values, bins=64, range=(low, high))
     centres = (edges[1:] + edges[:-1]) / 2
