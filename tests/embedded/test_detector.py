@@ -235,3 +235,18 @@ def test_the_opening_of_a_ring_is_no_defect() -> None:
     scores = score_map(detect(image))
     assert scores[opening].max() < 0.1
     assert scores[defect].mean() > 0.3
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_no_picture_breaks_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    height, width = (int(side) for side in np.exp(rng.uniform(0, 5.5, 2)))
+    kinds = (
+        lambda: rng.integers(0, 256, (height, width, 3)),
+        lambda: np.where(rng.random((height, width, 1)) > 0.99, 255, 0).repeat(3, 2),
+        lambda: np.add.outer(np.arange(height) % 5 * 50, np.arange(width) % 7 * 30)[..., None].repeat(3, 2),
+        lambda: 128 + rng.normal(0, 1, (height, width, 3)),
+    )
+    image = np.clip(kinds[seed % 4](), 0, 255).astype(np.uint8)
+    regions = detect(image, OBJECT, Phrase("all", "user", ("dark", "large", "border", "relief", "warm", "compact")))
+    assert np.isfinite(score_map(regions)).all()
