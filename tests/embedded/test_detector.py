@@ -219,7 +219,7 @@ def test_a_break_in_a_regular_pattern_is_found() -> None:
 def test_a_stain_of_the_same_lightness_is_found() -> None:
     image = surface()
     stain = disc(image.copy(), 120, 160, 14, 0)
-    image[stain] = np.clip(image[stain].astype(int) + [40, -18, -20], 0, 255)
+    image[stain] = np.clip(image[stain].astype(int) + np.array([40, -18, -20]), 0, 255)
     scores = score_map(detect(image))
     assert scores[stain].mean() > 0.2
     assert scores[stain].mean() > 10 * scores[~stain].mean()
