@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from iapas.run.calibrate import calibrate_run
     from iapas.run.describe import describe_run
+    from iapas.run.doctor import examine
+    from iapas.run.export import export_run
     from iapas.run.loop import RunSummary, dry_run, segment_run
 
 _HOMES = {
@@ -14,10 +16,12 @@ _HOMES = {
     "calibrate_run": "calibrate",
     "describe_run": "describe",
     "dry_run": "loop",
+    "examine": "doctor",
+    "export_run": "export",
     "segment_run": "loop",
 }
 
-__all__ = ["RunSummary", "calibrate_run", "describe_run", "dry_run", "segment_run"]
+__all__ = ["RunSummary", "calibrate_run", "describe_run", "dry_run", "examine", "export_run", "segment_run"]
 
 
 def __getattr__(name: str) -> Any:

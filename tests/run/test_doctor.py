@@ -1,0 +1,133 @@
+"""``iapas doctor``: it always answers, and says what is missing with a way to get it."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib import metadata
+
+import pytest
+
+from iapas import __version__
+from iapas.config import load_config
+from iapas.run import doctor
+from iapas.run.doctor import examine
+
+EMBEDDED = load_config("embedded")
+
+
+def iapas(*arguments, **env):
+    command = [sys.executable, "-m", "iapas", *arguments]
+    return subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, timeout=120)
+
+
+def fake_torch(folder, body):
+    (folder / "torch").mkdir()
+    (folder / "torch" / "__init__.py").write_text(body)
+    return {"PYTHONPATH": str(folder)}
+
+
+def test_the_embedded_default_lacks_nothing():
+    ended = iapas("doctor", "--json", HF_HOME="/some/where")
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert found["missing"] == []
+    assert found["iapas"] == __version__
+    assert found["packages"]["numpy"] == metadata.version("numpy")
+    assert None not in found["packages"].values()
+    assert found["caches"]["HF_HOME"] == "/some/where"
+    assert found["workers"] >= 1
+    assert found["terminal"]["encoding"].lower().startswith("utf")
+    assert "GB" in found["memory"]
+    assert set(found["extras"]) == {"models", "4bit", "eval"}
+
+
+def test_text_ends_with_the_verdict():
+    ended = iapas("doctor", "--set", "run.workers=1")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1] == "embedded has all that it needs"
+    assert f"iapas           {__version__}" in ended.stdout
+    assert "workers         1" in ended.stdout
+
+
+def test_fault_40_a_device_that_is_not_there_is_exit_4():
+    ended = iapas("doctor", "--device", "cuda")
+    assert ended.returncode == 4
+    assert ended.stdout.splitlines()[-1].startswith("missing: --device cuda")
+    assert json.loads(iapas("doctor", "--device", "cuda", "--json").stdout)["missing"]
+
+
+def test_an_unknown_config_is_exit_2():
+    ended = iapas("doctor", "--config", "iap")
+    assert ended.returncode == 2
+    assert "embedded" in ended.stderr
+
+
+def test_a_package_that_is_not_installed_is_named_with_the_command(monkeypatch):
+    installed = metadata.version
+
+    def version(name):
+        if name in ("filelock", "torch"):
+            raise metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setattr(doctor.metadata, "version", version)
+    found = examine(EMBEDDED)
+    assert found["missing"] == ['filelock is not installed: pip install "filelock"']
+    assert found["packages"]["filelock"] is None
+    assert found["extras"]["models"]["torch"] is None
+    assert found["extras"]["models"]["install"].startswith("pip install ")
+
+
+@pytest.mark.parametrize("extra", doctor.EXTRAS)
+def test_the_command_for_an_extra_is_one_that_pip_knows(monkeypatch, extra):
+    def nothing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor.metadata, "version", nothing)
+    provided = metadata.metadata("iapas").get_all("Provides-Extra")
+    what = f'"iapas[{extra}]"' if extra in provided else " ".join(doctor.EXTRAS[extra])
+    assert doctor._extra(extra)["install"] == f"pip install {what}"
+
+
+def test_torch_is_asked_in_a_process_of_its_own(tmp_path):
+    body = """
+from types import SimpleNamespace
+__version__ = "9.9"
+version = SimpleNamespace(cuda="12.0")
+cuda = SimpleNamespace(is_available=lambda: True, get_device_name=lambda: "H200", is_bf16_supported=lambda: True)
+"""
+    ended = iapas("doctor", "--json", **fake_torch(tmp_path, body))
+    expected = {"version": "9.9", "built for CUDA": "12.0", "device": "cuda: H200", "bf16": True}
+    assert json.loads(ended.stdout)["torch"] == expected
+    assert ended.returncode == 0
+
+
+@pytest.mark.parametrize("body", ["raise ImportError('libcudart.so: no such file')", "import os; os.abort()", "x = 1"])
+def test_fault_40_a_broken_torch_breaks_nothing(tmp_path, body):
+    ended = iapas("doctor", "--json", **fake_torch(tmp_path, body))
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert "cannot be used" in found["torch"]["broken"]
+    assert "libcudart" not in body or "libcudart" in found["torch"]["broken"]
+
+
+def test_it_never_raises(monkeypatch):
+    def broken(*_, **__):
+        raise OSError("nothing works")
+
+    for module, names in {
+        doctor.platform: ["platform"],
+        doctor.shutil: ["disk_usage"],
+        doctor.metadata: ["requires", "metadata"],
+        doctor.importlib.util: ["find_spec"],
+        doctor.os: ["cpu_count", "sched_getaffinity"],
+    }.items():
+        for name in names:
+            monkeypatch.setattr(module, name, broken, raising=False)
+    monkeypatch.setattr(doctor.Segmenter, "from_config", broken)
+    monkeypatch.setattr(doctor.Path, "exists", broken)
+    found = examine(EMBEDDED)
+    assert found["memory"] == "not known: nothing works"
+    assert found["missing"] == ["embedded cannot be set up: nothing works"]
+    json.dumps(found)
