@@ -1,8 +1,10 @@
 """``iapas export`` as its user types it."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -86,3 +88,19 @@ def test_a_place_that_cannot_be_written_is_exit_5(place):
     ended = iapas("export", "runs/images", "--format", "yolo", "--out", "images/0.png/yolo", cwd=place)
     assert ended.returncode == 5
     assert "images/0.png" in ended.stderr
+
+
+def test_the_commands_of_the_page_run_in_order(tmp_path, surface):
+    page = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
+    (tmp_path / "images").mkdir()
+    cv2.imencode(".png", surface(96, 128, 1))[1].tofile(tmp_path / "images/1.png")
+    commands = re.findall(r"^    iapas (.+)$", page, re.MULTILINE)
+    assert len(commands) == 5
+    for command in commands:
+        ended = iapas(*command.split(), cwd=tmp_path)
+        assert ended.returncode == 0, ended.stderr
+    places = re.findall(r"^\| `\w+` \| .+ \| `(runs/.+)` \|$", page, re.MULTILINE)
+    assert len(places) == 4
+    written = [place for place in places if (tmp_path / place).exists()]
+    assert written == [place for place in places if "yolo" not in place]
+    assert (tmp_path / "datasets/defects/data.yaml").is_file()

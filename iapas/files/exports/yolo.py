@@ -1,9 +1,9 @@
-"""YOLO-seg: a text file for each image with a line ``class x y x y ...`` for each connected part of each defect.
+"""YOLO-seg: a text file for each image, as Ultralytics reads it.
 
-Coordinates are the middles of pixels, as shares of the width and the height, so that readers that cut off and readers
-that round draw the same mask. Holes are cut out by a seam (see ``iapas.core.polygons``). A line has no room for a score
-or for several parts. An image without a defect has an empty file. Pictures are not copied: ``images.txt`` lists them
-as ``./images/<id>``, where data.yaml lies.
+A line is one connected part of one defect: ``class x y x y ...``. Coordinates are the middles of pixels, as shares of
+the width and the height, so that readers that cut off and readers that round draw the same mask. Holes are cut out by
+a seam (see ``iapas.core.polygons``). A line has no room for a score or for several parts. An image without a defect
+has an empty file. Pictures are not copied: ``images.txt`` lists them as ``./images/<id>``, where data.yaml lies.
 """
 
 from __future__ import annotations
