@@ -127,6 +127,7 @@ class Output(_Section):
 
     score_map: Literal["tiff", "none"] = Field("tiff", description="score maps as float32 TIFF, or none")
     overlay: Literal["none", "defects", "all"] = Field("defects", description="pictures with outlined regions")
+    thumbnails: bool = Field(True, description="small pictures for the report")
     per_folder: bool = Field(False, description="each sub-folder is a product with a profile of its own")
 
 
@@ -157,7 +158,9 @@ class Config(_Section):
 
     def results(self) -> dict[str, Any]:
         """The settings that change results, as plain data; paths to content are the caller's to add."""
-        return self.model_dump(mode="json", exclude={"run": True, "title": True, "name": True, "output": {"overlay"}})
+        return self.model_dump(
+            mode="json", exclude={"run": True, "title": True, "name": True, "output": {"overlay", "thumbnails"}}
+        )
 
     def fingerprint(self) -> str:
         """64 hex digits over everything here that changes results."""

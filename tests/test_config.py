@@ -43,7 +43,7 @@ def test_every_field_is_explained():
 
 def test_the_fingerprint_covers_what_changes_results_alone():
     base = load_config().fingerprint()
-    same = [["run.workers=7"], ["output.overlay=all"], ["title=x"], ["run.fsync=false"]]
+    same = [["run.workers=7"], ["output.overlay=all"], ["output.thumbnails=false"], ["title=x"], ["run.fsync=false"]]
     other = [["tile.size=512"], ["verdict.threshold=0.9"], ["describe.prompt=hole"], ["output.score_map=none"]]
     assert {load_config("embedded", s).fingerprint() for s in same} == {base}
     assert base not in {load_config("embedded", s).fingerprint() for s in other}

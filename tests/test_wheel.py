@@ -76,6 +76,7 @@ def test_the_wheel_holds_prompts_and_configs_and_is_small(wheel):
         shipped = {f"iapas/_data/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / kind).rglob("*.yaml")}
         assert shipped
         assert shipped <= set(names)
+    assert {"iapas/views/report.css", "iapas/views/report.js"} <= set(names)
     assert not [name for name in names if name.startswith(("tests/", "examples/", "scripts/"))]
     assert wheel.stat().st_size < 1_000_000
 

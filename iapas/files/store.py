@@ -85,12 +85,19 @@ class RunFolder:
         atomic.write_text(self.root / "run.json", json.dumps(self.run, indent=2, ensure_ascii=False) + "\n")
 
     def detailed_rows(self) -> Iterator[Row]:
-        """Every row in the order of the ids, with ``largest_area_px`` and ``top_phrase`` of its region file."""
+        """Every row in the order of the ids, with what its region file adds (see ``detailed``)."""
         return (detailed(self.root, row) for row in self.manifest.rows())
 
     def has_overlay(self, image_id: str) -> bool:
         """Whether there is a picture with outlines."""
         return result_path(self.root, "overlays", image_id).is_file()
+
+    def thumbnail(self, image_id: str) -> bytes | None:
+        """The JPEG of the image's strip for the report, if there is one."""
+        try:
+            return result_path(self.root, "thumbnails", image_id).read_bytes()
+        except OSError:  # not made, or taken away: the report goes without
+            return None
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Sync, then write summary.csv and run.json with the run's ``summary``."""

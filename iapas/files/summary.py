@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -22,14 +23,21 @@ COLUMNS = ("id", "verdict", "score", "regions", "largest_area_px", "top_phrase")
 
 
 def detailed(root: Path, row: Row) -> Row:
-    """The row with what its region file adds: ``largest_area_px`` and ``top_phrase``, None without regions."""
+    """The row with what its region file adds: ``largest_area_px`` and ``top_phrase``, None without regions.
+
+    Also ``phrases``: the number of regions of each phrase.
+    """
     entries = []
     if row["regions"]:
         with suppress(OutputError):  # someone took the file away; that ends no run
             entries = read_regions(result_path(root, "regions", row["id"]))
     top = max(entries, key=lambda entry: entry["score"], default={"phrase": None})
     largest = max((entry["area"] for entry in entries), default=None)
-    return row | {"largest_area_px": largest, "top_phrase": top["phrase"]}
+    return row | {
+        "largest_area_px": largest,
+        "top_phrase": top["phrase"],
+        "phrases": Counter(entry["phrase"] for entry in entries),
+    }
 
 
 def write_summary(root: Path, rows: Iterable[Row]) -> None:

@@ -125,8 +125,7 @@ def segment_run(
                 interrupted=signals.number,
             )
             folder.finish(summary.as_dict())
-            page = report_html(folder.run, folder.detailed_rows(), profiles, folder.has_overlay)
-            write_text(root / "report.html", page)
+            _write_report(folder, profiles, config)
     return summary
 
 
@@ -192,6 +191,12 @@ def _process(job: _Job, quiet: bool) -> dict[str, ObjectProfile]:
         if not whole:  # workers were ended in the middle of a file
             clean_temporaries(job.folder.root)
     return profiles
+
+
+def _write_report(folder: RunFolder, profiles: Mapping[str, ObjectProfile], config: Config) -> None:
+    rows = (row | {"product": product_of(row["id"], config)} for row in folder.detailed_rows())
+    page = report_html(folder.run, rows, profiles, folder.has_overlay, folder.thumbnail)
+    write_text(folder.root / "report.html", page)
 
 
 def _profiles(job: _Job, pool: Pool) -> dict[str, ObjectProfile]:

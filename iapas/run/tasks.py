@@ -92,6 +92,7 @@ def _segment(state: Worker, task: SegmentTask) -> tuple[dict[str, Any], Failure 
             result,
             scores=output.score_map == "tiff",
             overlay=_overlay(picture.frames[0], result, output.overlay),
+            thumbnail=_thumbnail(picture.frames[0], result) if output.thumbnails else None,
             fsync=state.config.run.fsync,
         )
     except RunError:
@@ -108,3 +109,9 @@ def _overlay(image: Image, result: Segmentation, which: str) -> Image | None:
     from iapas.views.overlays import draw_overlay
 
     return draw_overlay(image, result)
+
+
+def _thumbnail(image: Image, result: Segmentation) -> Image:
+    from iapas.views.thumbnails import draw_strip
+
+    return draw_strip(image, result.score_map)

@@ -1,24 +1,35 @@
 """report.html: one self-contained page about a run, readable from the disk, in light and dark.
 
-Nothing on it runs (its Content-Security-Policy allows no script and no network), and every text that comes from
-file names, errors or profiles is escaped.
+Its Content-Security-Policy allows one script, by its hash, and no network; every text that comes from file names,
+errors, profiles or configs is escaped. Without scripts all but the slider and the filters is there.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import heapq
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from html import escape
+import json
+from collections.abc import Callable, Iterable, Mapping, Set
+from functools import lru_cache
+from importlib import resources
+from pathlib import PurePath
 from typing import Any
-from urllib.parse import quote
 
 from iapas.types import ObjectProfile
+from iapas.views.markup import count, mapping, name, note, table, text
+from iapas.views.report_images import images_section
+from iapas.views.report_pictures import Pictures
+from iapas.views.report_scores import histogram, largest_score, phrase_table, slider, slider_words
+from iapas.views.report_tally import Row, Tally, score, threshold_of
 
 MOST_ROWS = 2000
-"""Images in the table, highest scores first; the page says where the others are. Failed images have as many."""
+"""Images listed, highest scores first; the page says where the others are."""
 
-Row = Mapping[str, Any]
+_MOST_PRODUCTS = 500
+_OPEN_FAILURES = 10  # more stay folded until they are asked for
+
+Thresholds = Mapping[str, float | None]
 
 
 def report_html(
@@ -26,158 +37,163 @@ def report_html(
     rows: Iterable[Row],
     profiles: Mapping[str, ObjectProfile],
     overlays: Set[str] | Callable[[str], bool],
+    thumbnail: Callable[[str], bytes | None] = lambda _: None,
 ) -> str:
     """The page, as text for a UTF-8 file at the top of the run folder.
 
     ``run``: what run.json holds ("title", "config", "iapas", "versions", "started", "ended", "fingerprint"; all
-    may lack). ``rows``: the manifest's, read once, any number; their "top_phrase", if there, is shown.
-    ``profiles``: by product folder, "" for the only one. ``overlays``: ids that have overlays/<id>.jpg.
+    may lack). ``rows``: the manifest's, read once, any number; their "phrases" (regions by phrase) and "product"
+    (a key of ``profiles``), if there, are shown. ``profiles``: by product folder, "" for the only one.
+    ``overlays``: ids that have overlays/<id>.jpg. ``thumbnail``: the JPEG of an image's strip
+    (:func:`iapas.views.thumbnails.draw_strip`), or None.
     """
-    has_overlay = overlays if callable(overlays) else overlays.__contains__
-    counts: Counter[str] = Counter()
-    failed: list[Row] = []
-    shown = heapq.nsmallest(MOST_ROWS, _completed(rows, counts, failed), key=lambda row: (-_number(row), row["id"]))
+    tally = Tally()
+    shown = heapq.nsmallest(MOST_ROWS, tally.completed(rows), key=lambda row: (-score(row), row["id"]))
+    rules = mapping(mapping(run.get("config")).get("verdict"))
+    thresholds = {key: threshold_of(profiles.get(key), rules)[0] for key in ("", *profiles)}
+    used = {thresholds[key] for key in profiles or thresholds}
+    common = used.pop() if len(used) == 1 else None
+    most = largest_score(tally, thresholds.values())
+    pictures = Pictures(overlays if callable(overlays) else overlays.__contains__, thumbnail)
     body = "\n".join(
-        part
-        for part in (
+        (
             _header(run),
-            _summary(counts),
-            _failures(failed, counts["failed"]),
-            _images(shown, counts["ok"] + counts["defect"], has_overlay),
-            _products(profiles, _mapping(_mapping(run.get("config")).get("verdict"))),
+            '<main id="report">',
+            _summary(tally),
+            _overview(tally, most, common),
+            _failures(tally),
+            images_section(shown, tally, thresholds, pictures, (slider(most, common), slider_words(rules))),
+            _products(profiles, rules),
+            _settings(run),
+            "</main>",
             _footer(run),
         )
-        if part
+    )
+    data = {"bins": tally.scores, "most": most, "threshold": common, "listed": len(shown)}
+    return _page(body, json.dumps(data))
+
+
+def _page(body: str, data: str) -> str:
+    style, script = _file("report.css"), _file("report.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    page = (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src 'self' data: file:;"
+        f" style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'\">\n"
+        '<meta name="referrer" content="no-referrer">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>Defect report</title>\n'
+        f'<style>{style}</style>\n</head>\n<body data-report="{text(data)}">\n'
+        f'<a class="skip" href="#images">Skip to the images</a>\n{body}\n<script>{script}</script>\n</body>\n</html>\n'
     )
     # a message may quote a file name that is not UTF-8
-    return _PAGE.format(style=_STYLE, body=body).encode("utf-8", "backslashreplace").decode()
+    return page.encode("utf-8", "backslashreplace").decode()
 
 
-def _completed(rows: Iterable[Row], counts: Counter[str], failed: list[Row]) -> Iterator[Row]:
-    """The rows that are ok; counts all by verdict, and keeps failed ones, on the way."""
-    for row in rows:
-        if row["status"] == "failed":
-            counts["failed"] += 1
-            if len(failed) < MOST_ROWS:
-                failed.append(row)
-        else:
-            counts[row["verdict"]] += 1
-            yield row
+@lru_cache
+def _file(part: str) -> str:
+    """A part of the page that lies beside this module."""
+    return resources.files("iapas.views").joinpath(part).read_text(encoding="utf-8")
 
 
 def _header(run: Mapping[str, Any]) -> str:
-    config = _mapping(run.get("config"))
-    facts = [("Config", config.get("name")), ("Started", _time(run, "started")), ("Ended", _time(run, "ended"))]
-    items = " ".join(f"<span>{name} <b>{_text(value)}</b></span>" for name, value in facts if value)
-    title = f'<p class="title">What ran: {_text(run["title"])}</p>' if run.get("title") else ""
+    config = mapping(run.get("config"))
+    folder = PurePath(str(mapping(run.get("summary")).get("out") or "")).name
+    facts = [
+        ("Run", folder),
+        ("Config", config.get("name")),
+        ("Started", _time(run, "started")),
+        ("Ended", _time(run, "ended")),
+    ]
+    items = " ".join(f"<span>{key} <b>{text(value)}</b></span>" for key, value in facts if value)
+    title = f'<p class="title">What ran: {text(run["title"])}</p>' if run.get("title") else ""
     return f'<header><h1>Defect report</h1>{title}<p class="facts">{items}</p></header>'
 
 
-def _summary(counts: Counter[str]) -> str:
+def _summary(tally: Tally) -> str:
     tiles = (
-        ("images", sum(counts.values()), ""),
-        ("with defects", counts["defect"], "defect"),
-        ("ok", counts["ok"], "ok"),
-        ("failed", counts["failed"], "failed"),
+        ("images", tally.verdicts.total(), "all"),
+        ("with defects", tally.verdicts["defect"], "defect"),
+        ("ok", tally.verdicts["ok"], "ok"),
+        ("failed", tally.verdicts["failed"], "failed"),
     )
     items = "".join(
-        f'<li class="{kind if number else ""}"><b>{number:,}</b> {name}</li>' for name, number, kind in tiles
+        f'<li class="{kind if number else ""}"><b id="count-{kind}">{number:,}</b> {title}</li>'
+        for title, number, kind in tiles
     )
     return f'<ul class="tiles">{items}</ul>'
 
 
-def _failures(rows: list[Row], total: int) -> str:
-    if not rows:
+def _overview(tally: Tally, most: float, threshold: float | None) -> str:
+    if not tally.done:
         return ""
-    lines = "".join(
-        f'<tr><th scope="row"><bdi>{_text(row["id"])}</bdi></th><td><code>{_text(row["error"])}</code></td>'
-        f"<td>{_text(row['message'])}</td></tr>"
-        for row in rows
-    )
-    note = (
-        f"the first {len(rows):,} of {total:,}; all are in manifest.jsonl"
-        if total > len(rows)
-        else "no result for these; the other images went on"
-    )
     return (
-        f'<section id="failed"><h2>Failed images</h2><div class="wide"><table><caption>{note}</caption>'
-        '<thead><tr><th scope="col">Image</th><th scope="col">Error</th><th scope="col">What happened</th></tr></thead>'
-        f"<tbody>{lines}</tbody></table></div></section>"
+        f'<div class="overview"><section id="scores"><h2>Scores</h2>{histogram(tally, most, threshold)}</section>'
+        f"{phrase_table(tally)}</div>"
     )
 
 
-def _images(rows: list[Row], total: int, has_overlay: Callable[[str], bool]) -> str:
-    if not rows:
+def _failures(tally: Tally) -> str:
+    total = tally.verdicts["failed"]
+    if not total:
         return ""
-    note = "highest scores first"
-    if total > len(rows):
-        note += f"; the first {len(rows):,} of {total:,}, all are in summary.csv"
-    lines = "".join(_image(row, has_overlay(row["id"])) for row in rows)
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("Overlay", "Image", "Verdict"))
-    heads += "".join(f'<th scope="col" class="number">{name}</th>' for name in ("Score", "Regions"))
+    caption = "no result for these; the other images went on"
+    if total > len(tally.failed):
+        caption = f"the first {len(tally.failed):,} of {total:,}; all are in manifest.jsonl"
+    rows = [(name(r["id"]), f"<code>{text(r['error'])}</code>", text(r["message"])) for r in tally.failed]
+    listed = table(caption, ("Image", "Error", "What happened"), rows)
+    unfolded = " open" if total <= _OPEN_FAILURES else ""
     return (
-        f'<section id="images"><h2>Images</h2><div class="wide"><table><caption>{note}</caption>'
-        f'<thead><tr>{heads}<th scope="col">Best region</th></tr></thead><tbody>{lines}</tbody></table></div></section>'
+        f'<details id="failed"{unfolded}><summary><h2>{count(total, "image")} failed</h2></summary>{listed}</details>'
     )
 
 
-def _image(row: Row, overlay: bool) -> str:
-    name, verdict = _text(row["id"]), "defect" if row["verdict"] == "defect" else "ok"
-    picture = ""
-    if overlay:
-        # begins with a folder of ours, so no name can become a scheme such as javascript:
-        url = escape(quote(f"overlays/{row['id']}.jpg", safe="/", errors="replace"))
-        picture = f'<a href="{url}"><img src="{url}" alt="Overlay of {name}" loading="lazy"></a>'
-    notes = "".join(f'<p class="note">{_text(warning)}</p>' for warning in row.get("warnings") or ())
-    return (
-        f'<tr><td class="picture">{picture}</td><th scope="row"><bdi>{name}</bdi>{notes}</th>'
-        f'<td><span class="badge {verdict}">{verdict}</span></td><td class="number">{_number(row):.3f}</td>'
-        f'<td class="number">{_text(row.get("regions"))}</td><td>{_text(row.get("top_phrase"))}</td></tr>\n'
-    )
-
-
-def _products(profiles: Mapping[str, ObjectProfile], verdict: Mapping[str, Any]) -> str:
+def _products(profiles: Mapping[str, ObjectProfile], rules: Mapping[str, Any]) -> str:
     if not profiles:
         return ""
-    lines = "".join(
-        f'<tr><th scope="row"><bdi>{_text(folder or "all images")}</bdi></th>'
-        f"<td>{_text(profile.object or 'not named')}{_how(profile, 'object')}</td>"
-        f"<td>{', '.join(_text(phrase.text) for phrase in profile.phrases)}{_how(profile, 'phrases')}</td>"
-        f"<td>{_threshold(profile, verdict)}</td></tr>"
-        for folder, profile in sorted(profiles.items())
+    caption = "what was looked for, and where the verdict's threshold comes from"
+    if len(profiles) > _MOST_PRODUCTS:
+        caption += f"; the first {_MOST_PRODUCTS} of {len(profiles):,}, all are in profile.json"
+    rows = [_product(key, profiles[key], rules) for key in sorted(profiles)[:_MOST_PRODUCTS]]
+    heads = ("Product", "Object", "Looked for", "Threshold")
+    return f'<section id="products"><h2>Looked for</h2>{table(caption, heads, rows)}</section>'
+
+
+def _product(folder: str, profile: ObjectProfile, rules: Mapping[str, Any]) -> tuple[str, ...]:
+    _, threshold, where = threshold_of(profile, rules)
+    found = {key: note(value) for key, value in profile.found.items() if value}
+    warnings = "".join(
+        value for key, value in found.items() if key not in ("object", "phrases", "threshold", "object_size")
     )
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("Product", "Object", "Looked for", "Threshold"))
     return (
-        '<section id="products"><h2>Products</h2><div class="wide"><table>'
-        "<caption>what was looked for, and where the verdict's threshold comes from</caption>"
-        f"<thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div></section>"
+        name(folder or "all images"),
+        text(profile.object or "not named") + found.get("object", ""),
+        ", ".join(text(phrase.text) for phrase in profile.phrases) + found.get("phrases", "") + warnings,
+        text(threshold) + (note(where) if where else ""),
     )
 
 
-def _threshold(profile: ObjectProfile, verdict: Mapping[str, Any]) -> str:
-    chosen, default = verdict.get("threshold", "auto"), verdict.get("default")
-    if chosen != "auto":
-        return f"{_text(chosen)}{_note('set for this run')}"
-    if profile.threshold is not None:
-        return f"{profile.threshold:.4g}{_how(profile, 'threshold') or _note('from the profile')}"
-    if default == "positive":
-        return f"any score over 0{_note('not calibrated: the default of the config')}"
-    return f"{_text(default)}{_note('not calibrated: the default of the config')}"
+def _settings(run: Mapping[str, Any]) -> str:
+    rows = [(text(key), f"<code>{text(value)}</code>") for key, value in _flat(mapping(run.get("config")))]
+    if not rows:
+        return ""
+    return (
+        f'<details id="settings"><summary><h2>{count(len(rows), "setting")} of this run</h2></summary>'
+        f"{table('as in run.json; iapas config show explains them', ('Setting', 'Value'), rows)}</details>"
+    )
 
 
-def _how(profile: ObjectProfile, what: str) -> str:
-    """How something of a profile was found, if that is known."""
-    return _note(profile.found[what]) if profile.found.get(what) else ""
-
-
-def _note(text: str) -> str:
-    return f'<p class="note">{_text(text)}</p>'
+def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value)
 
 
 def _footer(run: Mapping[str, Any]) -> str:
-    versions = {"iapas": run.get("iapas"), **_mapping(run.get("versions"))}
-    names = ", ".join(f"{_text(name)} {_text(version)}" for name, version in versions.items() if version)
-    mark = f" Fingerprint of the settings: <code>{_text(run['fingerprint'])}</code>." if run.get("fingerprint") else ""
+    versions = {"iapas": run.get("iapas"), **mapping(run.get("versions"))}
+    names = ", ".join(f"{text(key)} {text(version)}" for key, version in versions.items() if version)
+    mark = f" Fingerprint of the settings: <code>{text(run['fingerprint'])}</code>." if run.get("fingerprint") else ""
     return (
         "<footer><p>A score is the highest value of an image's score map; an image has a defect when some of its pixels"
         " reach the threshold. Masks, score maps and regions lie beside this page in masks/, scores/ and regions/."
@@ -185,73 +201,6 @@ def _footer(run: Mapping[str, Any]) -> str:
     )
 
 
-def _text(value: Any) -> str:
-    """``value`` as escaped text; a dash for None and for nothing."""
-    return "&ndash;" if value is None or value == "" else escape(str(value))
-
-
-def _number(row: Row) -> float:
-    return float(row.get("score") or 0.0)
-
-
 def _time(run: Mapping[str, Any], key: str) -> str:
     """An ISO time as people write it."""
     return str(run.get(key) or "").replace("T", " ").replace("+00:00", " UTC")
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; \
-style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<meta name="referrer" content="no-referrer">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Defect report</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
-
-_STYLE = """
-:root { color-scheme: light dark; --ground: #fbfbfa; --card: #fff; --ink: #1d2125; --soft: #626a73; --line: #e2e4e7;
-  --defect: #b3261e; --ok: #1c6b3c; --failed: #8a5300; }
-@media (prefers-color-scheme: dark) { :root { --ground: #15181b; --card: #1c2024; --ink: #e6e8ea; --soft: #9aa3ac;
-  --line: #30363c; --defect: #ff8a80; --ok: #7fd69b; --failed: #f0b45c; } }
-body { margin: 0 auto; max-width: 70rem; padding: 2rem 1.25rem 4rem; background: var(--ground); color: var(--ink);
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
-h1 { font-size: 1.7rem; margin: 0; }
-h2 { font-size: 1.15rem; margin: 2.5rem 0 .25rem; }
-.title { margin: .35rem 0; }
-.facts, .note, caption, footer { color: var(--soft); font-size: .85rem; }
-.facts span { margin-right: 1.25rem; }
-.facts b { color: var(--ink); font-weight: 500; }
-.note { margin: .1rem 0 0; font-weight: 400; }
-.tiles { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.5rem 0 0; padding: 0; list-style: none; }
-.tiles li { flex: 1 1 8rem; padding: .7rem 1rem; border: 1px solid var(--line); border-radius: .5rem;
-  background: var(--card); color: var(--soft); }
-.tiles b { display: block; color: var(--ink); font-size: 1.6rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
-.tiles .defect b { color: var(--defect); } .tiles .ok b { color: var(--ok); } .tiles .failed b { color: var(--failed); }
-.wide { overflow-x: auto; }
-table { width: 100%; border-collapse: collapse; }
-caption { text-align: left; padding-bottom: .5rem; }
-th, td { padding: .5rem .75rem .5rem 0; border-top: 1px solid var(--line); text-align: left; vertical-align: middle; }
-thead th { border: 0; color: var(--soft); font-size: .8rem; font-weight: 500; padding-bottom: .3rem; }
-tbody th { min-width: 10rem; font-weight: 500; overflow-wrap: anywhere; }
-.number { text-align: right; font-variant-numeric: tabular-nums; padding-right: 1.5rem; }
-.picture { width: 11.5rem; }
-.picture img { display: block; width: 11rem; height: 7.5rem; object-fit: cover; border-radius: .3rem;
-  background: var(--line); }
-.badge { padding: .1rem .55rem; border: 1px solid currentColor; border-radius: 1rem; font-size: .8rem; }
-.badge.defect { color: var(--defect); } .badge.ok { color: var(--ok); }
-#failed code { color: var(--failed); white-space: nowrap; }
-footer { margin-top: 3rem; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
-a:focus-visible { outline: 2px solid; outline-offset: 2px; }
-"""
