@@ -19,9 +19,9 @@ from iapas.types import Phrase, Regions, crop_frame
 
 GAIN = 1.25  # on phi, in log odds: a right word helps, a wrong one must not blind
 FAINTEST = 0.005  # regions below are not worth a row
-# Powers of a picture's greatest score, and of every score's share of it. They keep the order of pictures and that of
-# the pixels within one, but make weak and strong pictures, weak and strong pixels more alike.
-CONTRAST = 0.25
+# Gain control. A picture's greatest score saturates, half way at SATURATION, and every score's share of it is raised to
+# a power. That keeps the order of pictures and that of the pixels within one, but makes them more alike.
+SATURATION = 0.1
 SPREAD = 0.65
 SHRUNK = 0.7  # a picture this much smaller than its work image is averaged, not sampled
 WHOLE = 0.75  # of the object's box: a larger box would be taken for the object (the size rule says 0.8)
@@ -133,12 +133,12 @@ class ClassicalDetector:
 
 
 def _gain(total: np.ndarray) -> np.ndarray:
-    """Gain control, (h, w): total times gain is strongest**CONTRAST * (total / strongest)**SPREAD."""
+    """Gain control, (h, w): total times gain is S(strongest) * (total / strongest)**SPREAD."""
     strongest = float(total.max(initial=0))
     if strongest <= 0:
         return np.ones_like(total)
     relative = np.maximum(total / strongest, 1e-4)
-    return np.float32(min(1.0, strongest) ** CONTRAST / strongest) * relative ** np.float32(SPREAD - 1)
+    return np.float32((1 + SATURATION) / (strongest + SATURATION)) * relative ** np.float32(SPREAD - 1)
 
 
 def _object_area(one: Encoded) -> int:
