@@ -13,7 +13,7 @@ BESIDE = {
     "examples": "pictures and the masks of their defects, made by scripts/make_examples.py",
     "scripts": "demo, test, benchmarks, and what makes examples and faults",
     "tests": "mirrors the package; faults/ has a test for each input to survive",
-    "docs": "how the embedded default works, and what was measured",
+    "docs": "a page for each question (index.md), and a notebook to begin with",
 }
 
 
