@@ -10,7 +10,9 @@ reported region touches is an annotation of its own, called "defect", scored by 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -56,12 +58,12 @@ def annotated_images(run: FinishedRun) -> Iterator[AnnotatedImage]:
 
 
 def classes(run: FinishedRun) -> list[str]:
-    """Every phrase of the run, sorted, and then DEFECT."""
-    phrases = {
-        str(entry.get("phrase", ""))
-        for image_id in run.sizes
-        for entry in read_regions(result_path(run.root, "regions", image_id))
-    }
+    """Every phrase of the run, sorted, and then DEFECT. Raises OutputError."""
+    phrases: set[str] = set()
+    for image_id in run.sizes:
+        path = result_path(run.root, "regions", image_id)
+        with _readable(path):
+            phrases.update(str(entry["phrase"]) for entry in read_regions(path))
     return [*sorted(phrases - {DEFECT}), DEFECT]
 
 
@@ -119,16 +121,26 @@ def _regions(run: FinishedRun, image_id: str, mask: BoolMap) -> list[Annotation]
     path = result_path(run.root, "regions", image_id)
     found = []
     for entry in read_regions(path):
-        try:
-            phrase, score, size = str(entry["phrase"]), float(entry["score"]), tuple(entry["mask"]["size"])
+        with _readable(path):
+            size = tuple(entry["mask"]["size"])
             if size != mask.shape:
-                raise ValueError(f"a mask of size {size}")
-            inside = (mask_of(entry) > 0) & mask
-        except (KeyError, TypeError, ValueError) as error:
-            raise OutputError(f"{path}: not a region file: {error!r}", _HINT) from error
-        if inside.any():
-            found.append(_annotation(phrase, score, inside))
+                raise ValueError(f"a mask of size {size} in an image of {mask.shape}")
+            own = mask_of(entry) > 0
+            if np.count_nonzero(own) != entry["area"]:  # broken run lengths decode to anything
+                raise ValueError("a mask does not have its area")
+            inside = own & mask
+            if inside.any():
+                found.append(_annotation(str(entry["phrase"]), float(entry["score"]), inside))
     return found
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what is wrong with an entry of a region file into an OutputError."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise OutputError(f"{path}: not a region file: {error!r}", _HINT) from error
 
 
 def _give(mask: BoolMap, owner: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int32], list[BoolMap]]:

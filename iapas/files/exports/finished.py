@@ -42,13 +42,16 @@ def open_finished(root: Path) -> FinishedRun:
     for row in done:
         _check(root, row["id"])
     summary = run.get("summary") if "ended" in run else None
-    return FinishedRun(
-        root=root,
-        sizes={row["id"]: (int(row["height"]), int(row["width"])) for row in done},
-        failed=len(rows) - len(done),
-        left=int(summary["left"]) if isinstance(summary, dict) else None,
-        score_maps=run["config"]["output"]["score_map"] != "none",
-    )
+    try:
+        return FinishedRun(
+            root=root,
+            sizes={row["id"]: (int(row["height"]), int(row["width"])) for row in done},
+            failed=len(rows) - len(done),
+            left=None if summary is None else int(summary["left"]),
+            score_maps=run["config"]["output"]["score_map"] != "none",
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{root} is not as a run leaves it: {error!r}", _HINT) from error
 
 
 def stems(run: FinishedRun) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Annotations: the reported regions, which together are exactly the mask."""
 
+import json
+
 import numpy as np
 import pytest
 from exported_runs import blob, found, write_run
@@ -80,6 +82,14 @@ def test_broken_results_are_named(run):
     whole_regions = regions.read_bytes()
     for broken in (b"{}", b"[1]", b'{"regions": [{"phrase": "x"}]}', b'{"regions": [3]}', whole_regions[:-20]):
         regions.write_bytes(broken)
+        assert "a/1.png.json" in message()
+    regions.write_bytes(b'{"regions": [{"area": 3}]}')
+    with pytest.raises(OutputError, match=r"a/1\.png\.json"):
+        classes(open_finished(run))
+    for key, value in [("area", 3), ("counts", ""), ("counts", "zzzz"), ("counts", None), ("size", [9, 9])]:
+        entries = json.loads(whole_regions)
+        (entries["regions"][0] if key == "area" else entries["regions"][0]["mask"])[key] = value
+        regions.write_text(json.dumps(entries))
         assert "a/1.png.json" in message()
     regions.write_bytes((run / "regions/a/2.jpg.json").read_bytes())
     assert "size" in message()

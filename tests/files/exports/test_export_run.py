@@ -62,6 +62,14 @@ def test_a_run_without_results_is_refused(tmp_path):
         export_run(write_run(tmp_path / "run", {}, failed=["broken.png"]), "coco")
 
 
+@pytest.mark.parametrize("broken", ["config", "summary"])
+def test_books_that_are_not_as_a_run_leaves_them_are_refused(run, broken):
+    told = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(told | {broken: {}}))
+    with pytest.raises(UsageError, match="not as a run leaves it"):
+        export_run(run, "coco")
+
+
 def test_an_unknown_format_is_refused(run):
     with pytest.raises(UsageError, match="coco, labelme, yolo, mvtec"):
         export_run(run, "voc")
