@@ -13,7 +13,7 @@
   const start = { t: null, verdict: "", phrase: "", product: "", q: "", order: "score" };
   const inRun = { defect: $("count-defect").textContent, ok: $("count-ok").textContent };
   const startValue = slider.value, startWords = $("t-now").textContent;
-  let state = { ...start }, sorted = "score", waiting = 0, speaking = 0;
+  let state = { ...start }, sorted = "score", waiting = 0, speaking = 0, first = true;
 
   const cards = Array.from(list.children, (item, place) => ({
     item, place, badge: item.querySelector(".badge"), was: item.querySelector(".was"),
@@ -92,7 +92,8 @@
     const words = `${number.format(shown)} of ${number.format(cards.length)} images shown: ` +
       `${number.format(seen.defect)} defect, ${number.format(seen.ok)} ok`;
     clearTimeout(speaking); // a screen reader hears where the slider stops, not each step
-    speaking = setTimeout(() => { $("shown").textContent = words; }, 200);
+    speaking = setTimeout(() => { $("shown").textContent = words; }, first ? 0 : 200);
+    first = false;
   }
 
   function show() {
