@@ -31,7 +31,7 @@ def images_section(
     cards = "".join(
         _card(row, thresholds[product_of(row, thresholds)], places, products, thresholds, pictures) for row in rows
     )
-    listed = "Highest scores first."
+    listed = "Highest scores first, unless another order is chosen."
     if 'class="picture" href' in cards:
         listed += " A picture opens the outlines at full size."
     if tally.done > len(rows):
