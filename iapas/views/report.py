@@ -97,7 +97,8 @@ def _file(part: str) -> str:
 
 def _header(run: Mapping[str, Any]) -> str:
     config = mapping(run.get("config"))
-    folder = PurePath(str(mapping(run.get("summary")).get("out") or "")).name
+    summary = mapping(run.get("summary"))
+    folder = PurePath(str(summary.get("out") or "")).name
     facts = [
         ("Run", folder),
         ("Config", config.get("name")),
@@ -106,7 +107,13 @@ def _header(run: Mapping[str, Any]) -> str:
     ]
     items = " ".join(f"<span>{key} <b>{text(value)}</b></span>" for key, value in facts if value)
     title = f'<p class="title">What ran: {text(run["title"])}</p>' if run.get("title") else ""
-    return f'<header><h1>Defect report</h1>{title}<p class="facts">{items}</p></header>'
+    left = f'<p class="left">{_left(summary)}</p>' if summary.get("left") else ""
+    return f'<header><h1>Defect report</h1>{title}<p class="facts">{items}</p>{left}</header>'
+
+
+def _left(summary: Mapping[str, Any]) -> str:
+    left = int(summary["left"])
+    return f"The run was interrupted: {count(left, 'image is', 'images are')} left. The same command goes on with them."
 
 
 def _summary(tally: Tally) -> str:

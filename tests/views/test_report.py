@@ -220,6 +220,12 @@ def test_phrases_and_products_can_be_chosen():
     assert {"cut-63", "cut-126", "cut-108", "cut-live", "heat"} == {tag["id"] for tag in page.all("filter")}
 
 
+@pytest.mark.parametrize(("left", "words"), [(1, "1 image is left"), (1200, "1,200 images are left")])
+def test_an_interrupted_run_says_so(left, words):
+    assert words in report_html(RUN | {"summary": {"left": left, "out": "runs/x"}}, [row("a.png")], {}, set())
+    assert "interrupted" not in report_html(RUN | {"summary": {"left": 0}}, [row("a.png")], {}, set())
+
+
 def test_what_the_slider_cannot_show_is_said():
     assert "under 40 pixels (verdict.min_area)" in slider_words({"min_area": 40})
     assert "min_area" not in slider_words({"min_area": 0})
