@@ -1,1 +1,1 @@
-"""What people look at: overlays and pages. Nothing here reads or writes files, but for a page's own style and script."""
+"""What people look at: overlays and pages. Nothing here reads or writes files, but for the page's style and script."""
