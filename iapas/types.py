@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -94,6 +94,17 @@ class Regions:
             ]
         )
 
+    def tight(self) -> Regions:
+        """The same regions, each in the box of its pixels m >= 0.5 (with masks): without the fringe of soft masks."""
+        boxes, crops = self.boxes.copy(), list(self.crops or ())
+        for i, crop in enumerate(crops):
+            ys, xs = np.flatnonzero((crop >= 128).any(axis=1)), np.flatnonzero((crop >= 128).any(axis=0))
+            if len(ys):
+                x0, y0 = crop_frame(self.boxes[i], self.size)[:2]
+                boxes[i] = (x0 + xs[0], y0 + ys[0], x0 + xs[-1] + 1, y0 + ys[-1] + 1)
+                crops[i] = crop[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]
+        return replace(self, boxes=boxes, crops=tuple(crops))
+
     def masks(self) -> BoolMap:
         """(N, H, W) bool, original image pixels: m >= 0.5. Large for many regions; crops stay small."""
         masks = np.zeros((len(self), *self.size), bool)
@@ -155,8 +166,8 @@ class Segmentation:
 
     @cached_property
     def reported(self) -> Regions:
-        """The regions that touch the mask: those that overlays, counts and exports show."""
-        return self.regions.touching(self.mask)
+        """The regions that touch the mask, in their tight boxes: those that overlays, counts and exports show."""
+        return self.regions.touching(self.mask).tight()
 
     @property
     def score(self) -> float:

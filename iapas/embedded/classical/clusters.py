@@ -79,10 +79,12 @@ def pieces(values: np.ndarray, box: Box, limit: float) -> list[tuple[Box, np.nda
 
     The size rule takes a box as large as the object for the object itself. That is right for a detector's boxes;
     here the box is only the frame of a mask, and spots all over the picture would be lost. So they become regions
-    of their own, and one that winds through the whole picture is cut in two.
+    of their own, and one that winds through the whole picture is cut in two. A mask that fills ``limit`` px by itself
+    stays whole, and the rule applies.
     """
     x0, y0, x1, y1 = box
-    if (x1 - x0) * (y1 - y0) < limit:
+    solid = int((values >= 0.5 * values.max(initial=0)).sum())
+    if (x1 - x0) * (y1 - y0) < limit or solid >= limit:
         return [(box, values)]
     count, labels, stats, _ = cv2.connectedComponentsWithStats((values > 0).astype(np.uint8), connectivity=8)
     parts = []
