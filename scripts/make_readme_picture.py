@@ -1,7 +1,7 @@
 """Draw docs/result.jpg: photograph, heat map and overlay of four examples, as the embedded default sees them.
 
 Run from the repository root: ``python scripts/make_readme_picture.py [FILE]``. The last example is one on which it is
-weak, on purpose. Heat maps run from 0 (black) to a score of 1 (white), the same for all four.
+weak, on purpose. Heat maps run from 0 (black) to a score of 1 (pale yellow), the same for all four.
 """
 
 from __future__ import annotations
