@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +13,12 @@ from iapas.types import Regions, crop_frame
 
 Frame = tuple[int, int, int, int]
 """x0 y0 x1 y1 in image pixels, end excluded."""
+
+BLUR = 1 / 128
+"""Reach of a mask drawn from the whole image, as a share of its long side: two pixels of a view of 256."""
+
+EXPLAINED = 0.9
+"""Share of a coarse mask that finer ones must be near to for it to give way."""
 
 SAME_DEFECT = 0.5
 """IoU, or share of the smaller mask in the larger one, from which two views saw the same defect."""
@@ -52,7 +59,8 @@ def merge_views(views: Sequence[tuple[Frame, Regions]], size: tuple[int, int]) -
     looked, two regions are one defect if their masks agree (IoU), and part of one if the smaller lies in the other;
     directly or through a third, so a scratch through many tiles is one region. Parts that agree have the confidence
     of the best-seen one: a tile in which a scratch runs from side to side cannot tell it from a pattern, the tile
-    with its end can. The united soft map is the greatest s_i * m_i, the phrase that of the best part.
+    with its end can. The united soft map is the greatest s_i * m_i, the phrase that of the best part. A part seen
+    from afar gives way to those seen from near where they explain it: its mask is as much coarser as its view.
     """
     items = [(frame, regions.take([i])) for frame, regions in views for i in range(len(regions))]
     pairs = _touching_pairs(items, size)
@@ -66,7 +74,7 @@ def merge_views(views: Sequence[tuple[Frame, Regions]], size: tuple[int, int]) -
             regions[i] = replace(regions[i], scores=best)
     own = [float(region.scores[0]) for _, region in items]
     merged = [
-        _unite([regions[i] for i in sorted(group, key=lambda i: -own[i])], size)
+        _unite([regions[i] for i in sorted(_finest(group, items, size), key=lambda i: -own[i])], size)
         for group in _groups(len(items), [*agreeing, *contained])
     ]
     merged.sort(key=lambda region: -float(region.scores[0]))
@@ -146,6 +154,34 @@ def _shared(a: tuple[Frame, int, npt.NDArray[np.bool_]], b: tuple[Frame, int, np
         return 0
     part_a = mask_a[y0 - ay0 : y1 - ay0, x0 - ax0 : x1 - ax0]
     return int((part_a & mask_b[y0 - by0 : y1 - by0, x0 - bx0 : x1 - bx0]).sum())
+
+
+def _finest(group: list[int], items: list[tuple[Frame, Regions]], size: tuple[int, int]) -> list[int]:
+    """The members of a group less those that members of smaller views explain."""
+
+    def area(i: int) -> int:
+        x0, y0, x1, y1 = items[i][0]
+        return (x1 - x0) * (y1 - y0)
+
+    kept = []
+    for i in group:
+        finer = [items[j][1] for j in group if area(j) < area(i)]
+        if not finer or not _explained(items[i][1], finer, size):
+            kept.append(i)
+    return kept
+
+
+def _explained(coarse: Regions, finer: list[Regions], size: tuple[int, int]) -> bool:
+    """Whether nearly all of the coarse mask lies within a blur's reach of the finer masks."""
+    x0, y0, x1, y1 = frame = crop_frame(coarse.boxes[0], size)
+    away = np.ones((y1 - y0, x1 - x0), np.uint8)
+    for region in finer:
+        (fx0, fy0, fx1, fy1), area, mask = _cut(region, frame)
+        if area:
+            away[fy0 - y0 : fy1 - y0, fx0 - x0 : fx1 - x0][mask] = 0
+    distance = cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_3)
+    near = distance[(coarse.crops or ())[0] >= 128] <= BLUR * max(size)
+    return bool(near.size and near.mean() >= EXPLAINED)
 
 
 def _unite(group: list[Regions], size: tuple[int, int]) -> Regions:

@@ -97,5 +97,16 @@ def test_regions_of_one_view_stay_apart_and_strangers_too():
     assert len(merge_views([view, other], size)) == 3
 
 
+def test_a_coarse_mask_gives_way_to_the_fine_ones_that_explain_it():
+    size = (1280, 1280)
+    coarse = ((0, 0, 1280, 1280), region(size, (100, 595, 1100, 608), 0.9))
+    left = ((0, 400, 700, 1100), region(size, (100, 600, 700, 603), 0.4))
+    right = ((600, 400, 1280, 1100), region(size, (600, 600, 1100, 603), 0.5))
+    merged = merge_views([coarse, left, right], size)
+    assert merged.boxes.tolist() == [[100, 600, 1100, 603]]
+    only_left = merge_views([coarse, left], size)  # nobody saw the right half from near
+    assert only_left.boxes.tolist() == [[100, 595, 1100, 608]]
+
+
 def test_no_regions_give_no_regions():
     assert len(merge_views([((0, 0, 5, 5), Regions.empty((5, 5)))], (5, 5))) == 0

@@ -21,7 +21,7 @@ GAIN = 1.25  # on phi, in log odds: a right word helps, a wrong one must not bli
 FAINTEST = 0.005  # regions below are not worth a row
 # Gain control. A picture's greatest score saturates, half way at SATURATION, and every score's share of it is raised to
 # a power. That keeps the order of pictures and that of the pixels within one, but makes them more alike.
-SATURATION = 0.1
+SATURATION = 0.3
 SPREAD = 0.65
 SHRUNK = 0.7  # a picture this much smaller than its work image is averaged, not sampled
 WHOLE = 0.75  # of the object's box: a larger box would be taken for the object (the size rule says 0.8)
