@@ -27,6 +27,7 @@ import numpy as np  # noqa: E402
 
 from iapas import Segmenter  # noqa: E402
 from iapas.core.metrics import average_precision, count, f1_max, iou_f1  # noqa: E402
+from iapas.core.scoring import calibrated_threshold  # noqa: E402
 from iapas.core.saliency import Saliency, sharpen  # noqa: E402
 from iapas.prompting.lexicons import load_lexicon  # noqa: E402
 from iapas.types import ObjectProfile  # noqa: E402
@@ -179,7 +180,7 @@ def false_alarms(pool: multiprocessing.pool.Pool, data: Path, threshold: float) 
     scores = np.array(pool.map(worst, paths, chunksize=8))
     chosen = np.zeros(len(paths), bool)
     chosen[np.linspace(0, len(paths) - 1, 100).round().astype(int)] = True
-    calibrated = np.nextafter(np.sort(scores[chosen])[94], np.inf)
+    calibrated = calibrated_threshold(scores[chosen], 0.05)
     yield f"{len(paths)} normal tiles (MT_Free): {(scores >= threshold).mean():.1%} get a mask at {threshold:g}."
     yield (
         f"Calibrated to 5 % on 100 of them, evenly spaced ({calibrated:.3f}): "
@@ -200,7 +201,9 @@ def cost(data: Path) -> tuple[float, float]:
     return 1000 * spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-HEAD = """# Benchmarks of the embedded default
+BEGIN, END = "<!-- scripts/bench_embedded.py: begin -->", "<!-- scripts/bench_embedded.py: end -->"
+
+HEAD = """## The embedded default
 
 Made by `{command}`; do not edit. Single thread per process, {versions}.
 
@@ -214,6 +217,13 @@ them nothing but the picture is known. F1 and IoU are at the default threshold, 
 | set | images | words | AP | F1-max | at | F1 | IoU | S / MAE / max F |
 |---|---|---|---|---|---|---|---|---|
 """
+
+
+def write_section(page: Path, text: str) -> None:
+    """Put the text between the marks of ``page``, at its end where there are none yet; the rest stays."""
+    before, _, rest = (page.read_text(encoding="utf-8") if page.exists() else "# Benchmarks\n\n").partition(BEGIN)
+    after = rest.partition(END)[2] or "\n"
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
 
 
 def main() -> None:
@@ -250,7 +260,7 @@ def main() -> None:
     )
     print("".join(lines[1:]))
     if options.out:
-        options.out.write_text("".join(lines), encoding="utf-8")
+        write_section(options.out, "".join(lines))
 
 
 if __name__ == "__main__":
