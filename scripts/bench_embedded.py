@@ -27,8 +27,8 @@ import numpy as np  # noqa: E402
 
 from iapas import Segmenter  # noqa: E402
 from iapas.core.metrics import average_precision, count, f1_max, iou_f1  # noqa: E402
-from iapas.core.scoring import calibrated_threshold  # noqa: E402
 from iapas.core.saliency import Saliency, sharpen  # noqa: E402
+from iapas.core.scoring import calibrated_threshold  # noqa: E402
 from iapas.prompting.lexicons import load_lexicon  # noqa: E402
 from iapas.types import ObjectProfile  # noqa: E402
 
