@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from iapas.embedded.classical import ClassicalDetector
+from iapas.embedded.classical.objects import find_part
 from iapas.types import Phrase, Regions, crop_frame
 
 OBJECT = Phrase("part", "object")
@@ -250,3 +251,16 @@ def test_no_picture_breaks_it(seed: int) -> None:
     image = np.clip(kinds[seed % 4](), 0, 255).astype(np.uint8)
     regions = detect(image, OBJECT, Phrase("all", "user", ("dark", "large", "border", "relief", "warm", "compact")))
     assert np.isfinite(score_map(regions)).all()
+
+
+def test_a_part_is_found_on_a_ground_on_which_the_light_falls_off() -> None:
+    ys, xs = np.mgrid[:256, :256]
+    away = np.hypot(xs - 128, ys - 120)
+    grey = 205 - 45 * (away / 180) ** 2 + np.random.default_rng(0).normal(0, 2, (256, 256))
+    ring = (away < 80) & (away > 50)
+    image = np.where(ring, 60, grey)
+    outline = find_part(np.repeat(np.clip(image, 0, 255).astype(np.uint8)[..., None], 3, axis=2))
+    assert outline is not None
+    assert np.allclose(np.array(outline.box) * 256, [48, 40, 208, 200], atol=14)
+    surface = np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    assert find_part(surface) is None

@@ -9,10 +9,12 @@ import numpy as np
 
 SIZE = 128  # long side at which the object is sought, px
 STRIP = 0.03  # of each side: what is taken for background
-PLAIN = 3.5  # a strip whose pixels stray further than this from its median colour (in L) is no plain ground
+PLAIN = 3.5  # a strip whose pixels stray further than this from its smooth colour (in L) is no plain ground
+SHADED = 6.0  # nor is one that strays further than this from its median colour: no light falls off so steeply
 NEAR = 8.0  # in L: what is taken for the same colour
 GROUND = 0.6  # share of the strip that shows the ground
-CLEAR = 0.93  # share of everything outside the outline that has the ground's colour
+DISTINCT = 2.5  # times the threshold: how far a part's colour lies from the ground's, at the median
+CLEAR = 0.97  # share of everything outside the outline that has the ground's colour
 SHARE = (0.05, 0.8)
 SOLIDITY = 0.55
 OPENING = 0.06  # of the outline: a smaller hole may be a defect
@@ -20,12 +22,16 @@ MARGIN = 0.02  # of the part's longer side, around its box
 CHROMA = np.array([1, 1.5, 1.5], np.float32)
 
 
+Box = tuple[float, float, float, float]
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+
+
 @dataclass(frozen=True)
 class Part:
     """A single object: its box as shares of the picture (x0, y0, x1, y1), and the ground it lies on."""
 
-    box: tuple[float, float, float, float]
-    ground: np.ndarray  # (3,) weighted Lab
+    box: Box
+    ground: np.ndarray  # (6, 3): quadratic in x and y for each channel of weighted Lab
     threshold: float  # distance from the ground's colour
 
 
@@ -40,17 +46,24 @@ def find_part(image: np.ndarray) -> Part | None:
     margin = max(1, round(STRIP * min(rows, columns)))
     strip = np.ones((rows, columns), bool)
     strip[margin:-margin, margin:-margin] = False
-    ground = np.median(lab[strip], axis=0)
-    distance = np.linalg.norm(lab - ground, axis=2)
+    if float(np.median(np.linalg.norm(lab[strip] - np.median(lab[strip], axis=0), axis=1))) > SHADED:
+        return None
+    ground = _fit_ground(lab, strip)
+    distance = _distance(lab, ground, WHOLE)
     spread = float(np.median(distance[strip]))
     threshold = max(NEAR, 5 * spread)
     if spread > PLAIN:
         return None
+    ground = _fit_ground(lab, ~_unreached(distance < threshold, strip))
+    distance = _distance(lab, ground, WHOLE)
     rest = _unreached(distance < threshold, strip)
     if (~rest)[strip].mean() < GROUND:
         return None
     outline = _largest_solid(rest)
-    if outline is None or _spans(outline) or float(np.median(distance[outline > 0])) <= 2 * threshold:
+    if outline is None or _spans(outline):
+        return None
+    away = distance[(outline > 0) & (distance >= threshold)]
+    if not away.size or float(np.median(away)) <= DISTINCT * threshold:
         return None
     outside = cv2.dilate(outline, np.ones((3, 3), np.uint8)) == 0
     if not outside.any() or (distance[outside] < threshold).mean() < CLEAR:
@@ -69,9 +82,36 @@ def find_part(image: np.ndarray) -> Part | None:
 def outline_of(work: np.ndarray, part: Part) -> np.ndarray | None:
     """The part's filled outline, (h, w) uint8 0 or 1, in a work image of its box, (h, w, 3) float32 RGB in 0..1."""
     lab = cv2.cvtColor(work, cv2.COLOR_RGB2LAB) * CHROMA
-    distance = np.linalg.norm(lab - part.ground, axis=2)
+    distance = _distance(lab, part.ground, part.box)
     outline = _largest_solid(distance >= part.threshold)
     return None if outline is None else _with_openings(outline, distance < part.threshold)
+
+
+def _fit_ground(lab: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The ground's colour, (6, 3): a robust quadratic through the pixels of ``mask``, because light falls off."""
+    basis, colours = _basis(lab.shape[:2], WHOLE)[mask], lab[mask]
+    weight = np.ones(len(colours))
+    for _ in range(3):
+        root = np.sqrt(weight)[:, None]
+        ground: np.ndarray = np.linalg.lstsq(basis * root, colours * root, rcond=None)[0]
+        away = np.linalg.norm(colours - basis @ ground, axis=1)
+        weight = 1 / (1 + (away / (2 * float(np.median(away)) + 1e-3)) ** 2)
+    return ground
+
+
+def _distance(lab: np.ndarray, ground: np.ndarray, box: Box) -> np.ndarray:
+    """(h, w): how far each pixel of the cut-out ``box`` is from the ground's colour there."""
+    distance: np.ndarray = np.linalg.norm(lab - _basis(lab.shape[:2], box) @ ground, axis=2)
+    return distance
+
+
+def _basis(size: tuple[int, int], box: Box) -> np.ndarray:
+    """(h, w, 6): 1, x, y, x^2, xy, y^2 at the pixels of a cut-out; x and y from -1 to 1 over the whole picture."""
+    rows, columns = size
+    x = 2 * (box[0] + (box[2] - box[0]) * (np.arange(columns) + 0.5) / columns) - 1
+    y = 2 * (box[1] + (box[3] - box[1]) * (np.arange(rows) + 0.5) / rows) - 1
+    x, y = np.broadcast_to(x, size), np.broadcast_to(y[:, None], size)
+    return np.stack([np.ones(size), x, y, x * x, x * y, y * y], axis=2)
 
 
 def extend(work: np.ndarray, outline: np.ndarray) -> np.ndarray:
@@ -114,8 +154,8 @@ def _with_openings(outline: np.ndarray, near: np.ndarray) -> np.ndarray:
 
 
 def _spans(outline: np.ndarray) -> bool:
-    """Whether it runs from one side of the picture to the opposite one: a streak on a surface, or a web."""
-    return bool((outline[0].any() and outline[-1].any()) or (outline[:, 0].any() and outline[:, -1].any()))
+    """Whether it touches two sides of the picture or more: a streak or a patch on a surface, or a web."""
+    return sum(bool(side.any()) for side in (outline[0], outline[-1], outline[:, 0], outline[:, -1])) > 1
 
 
 def _largest_solid(rest: np.ndarray) -> np.ndarray | None:
