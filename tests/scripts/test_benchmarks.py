@@ -20,9 +20,8 @@ def test_the_embedded_benchmark_measures_and_writes_its_section(tmp_path, surfac
         cv2.imencode(".jpg", surface(128, 128, i))[1].tofile(tmp_path / f"HSST-fabric/images/{i}.jpg")
         cv2.imencode(".png", mask)[1].tofile(tmp_path / f"HSST-fabric/annotations/{i}.png")
     page = tmp_path / "page.md"
-    page.write_text(
-        "# Mine\n\n<!-- scripts/bench_embedded.py: begin -->\nstale text\n<!-- scripts/bench_embedded.py: end -->\n\ntail\n"
-    )
+    mark = "<!-- scripts/bench_embedded.py: {} -->"
+    page.write_text(f"# Mine\n\n{mark.format('begin')}\nstale text\n{mark.format('end')}\n\ntail\n")
     script = [sys.executable, ROOT / "scripts/bench_embedded.py", "--data", tmp_path, "--sets", "HSST-fabric"]
     ended = subprocess.run([*script, "--processes", "1", "--out", page], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr

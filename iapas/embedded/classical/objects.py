@@ -14,6 +14,7 @@ SHADED = 6.0  # nor is one that strays further than this from its median colour:
 NEAR = 8.0  # in L: what is taken for the same colour
 GROUND = 0.6  # share of the strip that shows the ground
 DISTINCT = 2.5  # times the threshold: how far a part's colour lies from the ground's, at the median
+RIDGE = 0.25  # of that distance: where its outline lies, above the soft shadow around it
 CLEAR = 0.97  # share of everything outside the outline that has the ground's colour
 SHARE = (0.05, 0.8)
 SOLIDITY = 0.55
@@ -76,7 +77,7 @@ def find_part(image: np.ndarray) -> Part | None:
         min(columns, x + w + m) / columns,
         min(rows, y + h + m) / rows,
     )
-    return Part(box, ground, threshold)
+    return Part(box, ground, max(threshold, RIDGE * float(np.median(away))))
 
 
 def outline_of(work: np.ndarray, part: Part) -> np.ndarray | None:
