@@ -61,7 +61,7 @@ def test_results_are_read_back_and_are_the_same_bytes(tmp_path):
     assert np.array_equal(read_score_map(tmp_path / "a/scores/x/1.png.tiff"), made.score_map)
     (entry,) = read_regions(tmp_path / "a/regions/x/1.png.json")
     assert np.array_equal(mask_of(entry).astype(bool), made.regions.masks()[0])
-    assert (entry["box"], entry["score"], entry["phrase"]) == ([2.25, 3.0, 7.75, 8.0], 0.7, "=spot")
+    assert (entry["box"], entry["score"], entry["phrase"]) == ([2.0, 3.0, 8.0, 8.0], 0.7, "=spot")
     assert entry["area"] == made.regions.masks()[0].sum()
 
 
