@@ -17,7 +17,7 @@ from iapas.embedded.classical.objects import extend, find_part, outline_of
 from iapas.embedded.classical.scoring import logits, modulation, object_factor, sigmoid
 from iapas.types import Phrase, Regions, crop_frame
 
-GAIN = 1.25  # on phi, in log odds: a right word helps, a wrong one must not blind
+GAIN = 1.0  # on phi, in log odds: a right word helps, a wrong one must not blind
 FAINTEST = 0.005  # regions below are not worth a row
 # Gain control. A picture's greatest score saturates, half way at SATURATION, and every score's share of it is raised to
 # a power. That keeps the order of pictures and that of the pixels within one, but makes them more alike.
