@@ -72,7 +72,7 @@ class DetectorSettings(_Section):
     """What finds regions."""
 
     name: Literal["classical"] = Field("classical", description="the detector")
-    work_size: int = Field(256, ge=64, le=1024, description="classical: long side, in pixels, at which it looks")
+    work_size: int = Field(256, ge=64, le=1024, description="classical: looks at about this many pixels squared")
     max_regions: int = Field(30, ge=1, le=1000, description="classical: regions kept of an image or tile")
     object_pass: Literal["separate", "joint"] = Field(
         "separate", description="the object in a pass of its own (the paper), or together with the anomaly phrases"

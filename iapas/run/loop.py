@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -30,7 +29,7 @@ from iapas.run.signals import Signals
 from iapas.run.tasks import MakeSegmenter, SegmentTask, set_up, work
 from iapas.run.worker import Done, Failure
 from iapas.run.workers import Pool
-from iapas.segmenter import Segmenter, profile_warnings
+from iapas.segmenter import Segmenter, profile_warnings, roi_file
 from iapas.types import ObjectProfile
 from iapas.views.report import report_html
 
@@ -159,8 +158,8 @@ def default_out(inputs: Inputs) -> Path:
 
 def contents(config: Config) -> dict[str, str]:
     """The hash of each file that the config names and that changes results. Raises ConfigError."""
-    roi = config.verdict.roi
-    if not roi or re.fullmatch(r"[\s\d,-]*", roi):
+    roi = roi_file(config)
+    if roi is None:
         return {}
     try:
         return {"verdict.roi": hashlib.sha256(Path(roi).read_bytes()).hexdigest()}

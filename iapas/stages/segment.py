@@ -24,8 +24,8 @@ class Rules:
     size_limit: float = 0.8
     size_of_profile: bool = False
     joint_pass: bool = False
-    tile_size: int = 1024
-    tile_overlap: int = 128
+    tile_size: int = 768
+    tile_overlap: int = 96
     tile_above: int = 1536
     min_area: int = 0
 

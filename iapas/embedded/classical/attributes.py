@@ -18,7 +18,6 @@ NAMES = (
     "dR",  # effect size after row and column medians were removed
     "dP",  # effect size over the irregularity: > 0 where the region breaks a regular pattern
     "zP",  # mean irregularity, in units of its noise
-    "zN",  # mean response of the line filter on the region's own side, in units of its noise
     "edge",  # log of the mean gradient on the contour over the picture's median gradient
     "la",  # log of the share of the picture
     "bt",  # share of the contour that lies on the frame of the picture
@@ -42,21 +41,21 @@ HALF_ABOVE = 64 * 64  # regions with a larger box are measured at half the size,
 
 
 # Layers of the stack that every region is measured on, and what is added to the spreads of each.
-RESIDUAL, ROWCOL, PHASE, LINE, ODDNESS, GRADIENT = range(6)
-TEXTURE, CHROMA = slice(6, 10), slice(10, 12)
-FLOORS = np.array([0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.15, 0.15, 0.15, 0.15, 1.5, 1.5])
+RESIDUAL, ROWCOL, PHASE, ODDNESS, GRADIENT = range(5)
+TEXTURE, CHROMA = slice(5, 9), slice(9, 11)
+FLOORS = np.array([0.6, 0.6, 0.6, 0.6, 0.6, 0.15, 0.15, 0.15, 0.15, 1.5, 1.5])
 
 
 @dataclass(frozen=True)
 class _Level:
-    """All maps at one resolution, (h, w, 10 or 12): chroma only for coloured pictures."""
+    """All maps at one resolution, (h, w, 9 or 11): chroma only for coloured pictures."""
 
     step: int
     maps: np.ndarray
 
 
 def _level(channels: Channels, step: int) -> _Level:
-    layers = [channels.residual, channels.rowcol, channels.maps["phase"], channels.maps["line"]]
+    layers = [channels.residual, channels.rowcol, channels.maps["phase"]]
     layers += [channels.oddness, channels.gradient, channels.texture]
     if channels.coloured:
         layers.append(channels.chroma)
@@ -188,7 +187,6 @@ def measure(found: list[Candidate], channels: Channels) -> tuple[list[Candidate]
             "dR": abs(effect[ROWCOL]),
             "dP": effect[PHASE],
             "zP": mean_in[PHASE],
-            "zN": -side * mean_in[LINE],
             "edge": float(np.log(0.1 + slope / steepness)),
             "dT": texture,
             "rT": _rarity(odd, mean_in[ODDNESS], candidate.area * share),

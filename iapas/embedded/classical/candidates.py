@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from iapas.embedded.classical.channels import Channels, blur, quadratic_surface
+from iapas.embedded.classical.channels import Channels, blur, polynomial_surface
 
 THRESHOLDS = (2.0, 3.0, 4.5, 6.5, 9.5, 14.0)  # in units of the channel's noise
 MIN_AREA = 12  # work pixels: below, a component is noise
@@ -70,7 +70,7 @@ def coarse_features(channels: Channels) -> np.ndarray:
     smooth = blur(channels.lightness, 1)
     gx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=1 / 8)
     gy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=1 / 8)
-    layers = [(light, 2.0), (light - quadratic_surface(light, degree=1), 2.0)]
+    layers = [(light, 2.0), (light - polynomial_surface(light, degree=1), 2.0)]
     layers += [(shrink(channels.texture[..., k]), 0.15) for k in range(4)]
     layers += [(np.log(0.3 + np.sqrt(blur(shrink(g * g), 1))), 0.15) for g in (gx, gy)]
     if channels.coloured:

@@ -72,8 +72,8 @@ def work_image(image: np.ndarray, work_size: int) -> FloatArray:
     return cv2.resize(image, size, interpolation=mode).astype(np.float32) / np.float32(255)
 
 
-def quadratic_surface(field: FloatArray, degree: int = 2, rounds: int = 4) -> FloatArray:
-    """Fit a polynomial surface, robustly: pixels far from it lose their weight."""
+def polynomial_surface(field: FloatArray, degree: int = 2) -> FloatArray:
+    """Fit a polynomial surface of degree 1 or 2, robustly: pixels far from it lose their weight."""
     height, width = field.shape
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
@@ -86,7 +86,7 @@ def quadratic_surface(field: FloatArray, degree: int = 2, rounds: int = 4) -> Fl
     target = field[::step, ::step].ravel().astype(np.float64)
     weight = np.ones_like(target)
     ridge = 1e-6 * len(target) * np.eye(len(terms))
-    for _ in range(rounds):
+    for _ in range(4):
         weighted = basis * weight[:, None]
         coefficients = np.linalg.solve(weighted.T @ basis + ridge, weighted.T @ target)
         deviation = target - basis @ coefficients
@@ -207,7 +207,7 @@ def channels(work: FloatArray, surface: np.ndarray | None = None) -> Channels:
     light = np.ascontiguousarray(lab[..., 0])
     chroma = np.ascontiguousarray(lab[..., 1:])
     smooth = blur(light, 1)
-    residual = smooth - quadratic_surface(smooth)
+    residual = smooth - polynomial_surface(smooth)
     rowcol = without_rows_and_columns(smooth)
     fine = light - blur(light, 1.5)
     texture = np.dstack(

@@ -49,10 +49,9 @@ class Encoded:
 class ClassicalDetector:
     """Regions that stand out, by classical vision. Words of the user shift their scores gently."""
 
-    def __init__(self, work_size: int = 256, max_regions: int = 30, gain: float = GAIN) -> None:
+    def __init__(self, work_size: int = 256, max_regions: int = 30) -> None:
         self.work_size = work_size
         self.max_regions = max_regions
-        self.gain = gain
 
     def encode(self, images: Sequence[np.ndarray]) -> list[Encoded]:
         """Measure (H, W, 3) uint8 RGB pictures."""
@@ -108,7 +107,7 @@ class ClassicalDetector:
             return []
         fits = np.stack([words.fit(p.attributes, one.measured) for p in phrases])
         typed = [k for k, p in enumerate(phrases) if p.source == "user" and p.attributes]
-        shift = self.gain * fits[typed].max(axis=0) if typed else 0.0
+        shift = GAIN * fits[typed].max(axis=0) if typed else 0.0
         scores = sigmoid(one.logits + shift) * one.factor
         limit = WHOLE * _object_area(one)
         clusters = [merge(one.found, scores, members) for members in group(one.found, scores, self.max_regions)]
