@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -47,12 +47,9 @@ def calibrate_run(
     profiles = {product: segmenter.complete(known) for product, known in read_profiles(file).items()}
     sources = list_images([os.fspath(given) for given in inputs]).sources
     tasks = [_Task(product, source.path, profiles[product]) for product, source in _by_product(sources, profiles)]
+    _require_each(profiles, {task.product for task in tasks}, "good image")  # now, not after the work
     critical, failed = _measure(tasks, config, quiet)
-    missing = sorted(profiles.keys() - critical.keys())
-    if missing:
-        raise UsageError(
-            f"no readable good image of the product {missing[0]!r}", "give a folder of that name with some"
-        )
+    _require_each(profiles, critical, "readable good image")
     calibrated = {
         product: _calibrated(known, critical[product], false_alarms, config) for product, known in profiles.items()
     }
@@ -63,6 +60,13 @@ def calibrate_run(
         "failed": failed,
         "thresholds": {product: known.threshold for product, known in calibrated.items()},
     }
+
+
+def _require_each(profiles: Mapping[str, ObjectProfile], found: Container[str], what: str) -> None:
+    for product in sorted(profiles):
+        if product not in found:
+            where = f"give a folder that holds one called {product!r}" if product else "give some outside of folders"
+            raise UsageError(f"no {what} of the product {product!r}", where)
 
 
 def _by_product(sources: Sequence[Source], profiles: Mapping[str, ObjectProfile]) -> list[tuple[str, Source]]:
