@@ -16,14 +16,16 @@ MAY_IMPORT = {
     "protocols": {"types"},
     "core": {"types", "errors"},
     "embedded": GROUND | {"core"},
+    "models": GROUND | {"core"},
     "stages": {"types", "errors", "protocols", "core"},
     "prompting": GROUND,
     "files": GROUND | {"core"},
     "views": GROUND | {"core"},
     "synthesis": GROUND | {"core"},
-    "segmenter": GROUND | {"core", "files", "prompting", "stages", "embedded"},
-    "run": GROUND | {"core", "files", "prompting", "views", "segmenter"},
-    "cli": GROUND | {"run", "prompting"},
+    "segmenter": GROUND | {"core", "files", "prompting", "stages", "embedded", "models"},
+    "run": GROUND | {"core", "files", "prompting", "views", "segmenter", "models"},
+    "evaluation": GROUND | {"core", "files", "views", "segmenter", "run"},
+    "cli": GROUND | {"evaluation", "run", "models", "prompting"},
 }
 ONLY_IN = {"torch": {"models", "training"}, "transformers": {"models", "training"}}
 

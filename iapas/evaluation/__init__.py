@@ -1,0 +1,1 @@
+"""Measuring: data sets as data, exact metrics that stream, two protocols, tables."""
