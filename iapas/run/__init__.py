@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from iapas.run.describe import describe_run
     from iapas.run.doctor import examine
     from iapas.run.export import export_run
-    from iapas.run.loop import RunSummary, dry_run, segment_run
+    from iapas.run.loop import RunSummary, dry_run, segment_run, segment_sources
 
 _HOMES = {
     "RunSummary": "loop",
@@ -19,9 +19,19 @@ _HOMES = {
     "examine": "doctor",
     "export_run": "export",
     "segment_run": "loop",
+    "segment_sources": "loop",
 }
 
-__all__ = ["RunSummary", "calibrate_run", "describe_run", "dry_run", "examine", "export_run", "segment_run"]
+__all__ = [
+    "RunSummary",
+    "calibrate_run",
+    "describe_run",
+    "dry_run",
+    "examine",
+    "export_run",
+    "segment_run",
+    "segment_sources",
+]
 
 
 def __getattr__(name: str) -> Any:

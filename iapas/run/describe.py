@@ -11,7 +11,7 @@ from iapas.config import Config
 from iapas.files.inputs import list_images
 from iapas.files.profiles import write_profiles
 from iapas.run.loop import Inputs, log_profile_warnings, worker_count
-from iapas.run.products import describe_products, product_of
+from iapas.run.products import by_config, describe_products, sample_paths
 from iapas.run.signals import Signals
 from iapas.run.tasks import MakeSegmenter, set_up, work
 from iapas.run.workers import Pool
@@ -23,11 +23,13 @@ def describe_run(
 ) -> dict[str, Any]:
     """Write the profile of each product among ``inputs`` to the file ``out``; what it says in short."""
     sources = list_images([os.fspath(given) for given in inputs]).sources
-    products = {product_of(source.id, config) for source in sources}
+    product_of = by_config(config)
+    products = {product_of(source.id) for source in sources}
     setup = partial(set_up, make, config, Path())
     workers = min(worker_count(config), len(products))
     with Signals() as signals, Pool(setup, work, workers, config.run.time_limit) as pool:
-        profiles = describe_products(pool, sources, products, config, lambda: bool(signals))
+        paths = sample_paths(sources, products, product_of)
+        profiles = describe_products(pool, paths, config, lambda: bool(signals))
         signals.raise_noted()
     log_profile_warnings(profiles)
     write_profiles(Path(out), profiles)

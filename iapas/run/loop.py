@@ -23,7 +23,7 @@ from iapas.files.inputs import Source, default_name, list_images
 from iapas.files.manifest import KEYS, Row
 from iapas.files.profiles import profiles_text, read_profiles
 from iapas.files.store import RunFolder, done_rows, open_run
-from iapas.run.products import describe_products, product_of
+from iapas.run.products import ProductOf, by_config, describe_products, sample_paths
 from iapas.run.progress import progress
 from iapas.run.signals import Signals
 from iapas.run.tasks import MakeSegmenter, SegmentTask, set_up, work
@@ -74,6 +74,9 @@ class _Job:
     todo: Sequence[int]
     """Places in ``sources`` of the images without a row."""
     config: Config
+    product_of: ProductOf
+    stage1: Mapping[str, Sequence[str]]
+    """For some products the images that their profile is made from, instead of the sources."""
     given: Mapping[str, ObjectProfile]
     make: MakeSegmenter
     stop: Signals
@@ -97,18 +100,51 @@ def segment_run(
     (UsageError, ConfigError, OutputError, ...) says that the run could not go on: what was finished is
     kept, and the same call continues.
     """
-    start = time.monotonic()
     log.info("%s", config.title)
     sources = list_images([os.fspath(given) for given in inputs]).sources
+    return segment_sources(
+        sources,
+        config,
+        default_out(inputs) if out is None else out,
+        product_of=by_config(config),
+        profile=profile,
+        restart=restart,
+        retry_failed=retry_failed,
+        quiet=quiet,
+        make=make,
+    )
+
+
+def segment_sources(
+    sources: Sequence[Source],
+    config: Config,
+    out: str | os.PathLike[str],
+    *,
+    product_of: ProductOf,
+    stage1: Mapping[str, Sequence[str]] | None = None,
+    profile: str | os.PathLike[str] | None = None,
+    restart: bool = False,
+    retry_failed: bool = False,
+    quiet: bool = False,
+    make: MakeSegmenter = Segmenter.from_config,
+) -> RunSummary:
+    """``segment_run`` for images that are listed already, in the order of their ids.
+
+    ``product_of``: the product of an id. ``stage1``: for a product the paths that its profile is made from; without
+    an entry, its own images.
+    """
+    start = time.monotonic()
     given = read_profiles(os.fspath(profile)) if profile is not None else {}
-    root = default_out(inputs) if out is None else Path(out)
+    root = Path(out)
     with open_run(root, config, contents(config), restart=restart, retry_failed=retry_failed) as folder:
         before = len(folder.manifest)
         todo = [place for place, source in enumerate(sources) if source.id not in folder.manifest]
         if before:
             log.info("continuing: %d images are done, %d are left", len(sources) - len(todo), len(todo))
         with Signals() as signals:
-            profiles = _process(_Job(folder, sources, todo, config, given, make, signals), quiet)
+            profiles = _process(
+                _Job(folder, sources, todo, config, product_of, stage1 or {}, given, make, signals), quiet
+            )
             done = len(folder.manifest) - before
             counts = folder.manifest.counts
             summary = RunSummary(
@@ -124,7 +160,7 @@ def segment_run(
                 interrupted=signals.number,
             )
             folder.finish(summary.as_dict())
-            _write_report(folder, profiles, config)
+            _write_report(folder, profiles, product_of)
     return summary
 
 
@@ -138,6 +174,7 @@ def dry_run(
     """What ``segment_run`` would do, as plain data. Writes nothing; raises what it would raise at the start."""
     sources = list_images([os.fspath(given) for given in inputs]).sources
     root = default_out(inputs) if out is None else Path(out)
+    product_of = by_config(config)
     rows = done_rows(root, config, contents(config))
     given = read_profiles(os.fspath(profile)) if profile is not None else {}
     return {
@@ -145,7 +182,7 @@ def dry_run(
         "out": str(root),
         "images": len(sources),
         "left": sum(source.id not in rows for source in sources),
-        "products": len({product_of(source.id, config) for source in sources}),
+        "products": len({product_of(source.id) for source in sources}),
         "profile": str(profile) if given else "made from a sample" if not rows else "that of the run folder",
         "workers": worker_count(config),
     }
@@ -192,8 +229,8 @@ def _process(job: _Job, quiet: bool) -> dict[str, ObjectProfile]:
     return profiles
 
 
-def _write_report(folder: RunFolder, profiles: Mapping[str, ObjectProfile], config: Config) -> None:
-    rows = (row | {"product": product_of(row["id"], config)} for row in folder.detailed_rows())
+def _write_report(folder: RunFolder, profiles: Mapping[str, ObjectProfile], product_of: ProductOf) -> None:
+    rows = (row | {"product": product_of(row["id"])} for row in folder.detailed_rows())
     page = report_html(folder.run, rows, profiles, folder.has_overlay, folder.thumbnail)
     write_text(folder.root / "report.html", page)
 
@@ -201,13 +238,15 @@ def _write_report(folder: RunFolder, profiles: Mapping[str, ObjectProfile], conf
 def _profiles(job: _Job, pool: Pool) -> dict[str, ObjectProfile]:
     """The profile of each product: the given one, else the run's own, else made now; noted in the run folder."""
     file = job.folder.root / "profile.json"
-    products = {product_of(job.sources[place].id, job.config) for place in job.todo}
+    products = {job.product_of(job.sources[place].id) for place in job.todo}
     profiles = read_profiles(file) if file.exists() else {}
     if job.given:
         for_all = {product: job.given[""] for product in products if "" in job.given}
         complete = job.make(job.config).complete
         profiles |= {product: complete(profile) for product, profile in {**for_all, **job.given}.items()}
-    profiles |= describe_products(pool, job.sources, products - profiles.keys(), job.config, lambda: bool(job.stop))
+    paths = sample_paths(job.sources, products - profiles.keys(), job.product_of)
+    paths |= {product: job.stage1[product] for product in paths if product in job.stage1}
+    profiles |= describe_products(pool, paths, job.config, lambda: bool(job.stop))
     log_profile_warnings(profiles)
     job.folder.pin_profiles(
         {product: hashlib.sha256(profiles_text({product: p}).encode()).hexdigest() for product, p in profiles.items()}
@@ -231,7 +270,7 @@ def _rows(job: _Job, pool: Pool, profiles: Mapping[str, ObjectProfile]) -> Itera
         if source.problem:
             yield _row(source.id, {}, Failure(ReadDenied.code, source.problem), 0.0)
     tasks = (
-        SegmentTask(source.id, source.path, profiles[product_of(source.id, job.config)])
+        SegmentTask(source.id, source.path, profiles[job.product_of(source.id)])
         for source in sources
         if not source.problem
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from iapas.config import Config
 from iapas.errors import RunError
@@ -19,27 +20,36 @@ log = logging.getLogger("iapas")
 _SPARE = 3  # for each sample so many images are drawn: unreadable ones are passed over
 
 
-def product_of(image_id: str, config: Config) -> str:
-    """The product that an image belongs to: its first folder with ``output.per_folder``, else ""."""
-    return image_id.partition("/")[0] if config.output.per_folder and "/" in image_id else ""
+ProductOf = Callable[[str], str]
+"""The product that the image of an id belongs to."""
+
+
+def by_config(config: Config) -> ProductOf:
+    """An image's first folder with ``output.per_folder``, else ""."""
+    return partial(_first_folder, config.output.per_folder)
+
+
+def _first_folder(per_folder: bool, image_id: str) -> str:
+    return image_id.partition("/")[0] if per_folder and "/" in image_id else ""
+
+
+def sample_paths(sources: Sequence[Source], products: Iterable[str], product_of: ProductOf) -> dict[str, Sequence[str]]:
+    """The paths that each of ``products`` can be described from: those of its own ``sources``, in their order."""
+    paths: dict[str, list[str]] = {product: [] for product in sorted(products)}
+    for source in sources:
+        if not source.problem and (product := product_of(source.id)) in paths:
+            paths[product].append(source.path)
+    return dict(paths)
 
 
 def describe_products(
-    pool: Pool,
-    sources: Sequence[Source],
-    products: Iterable[str],
-    config: Config,
-    stop: Callable[[], bool] = lambda: False,
+    pool: Pool, paths: Mapping[str, Sequence[str]], config: Config, stop: Callable[[], bool] = lambda: False
 ) -> dict[str, ObjectProfile]:
-    """The profile of each of ``products``, from a sample of its ``sources``, which are in the order of their ids.
+    """The profile of each product, from a sample of its ``paths``, drawn by seed from their order.
 
     An image that cannot be read is passed over; one that makes stage 1 fail or kills the worker is left out.
     """
-    places: dict[str, list[int]] = {product: [] for product in sorted(products)}
-    for place, source in enumerate(sources):
-        if not source.problem and (product := product_of(source.id, config)) in places:
-            places[product].append(place)
-    tasks = [_sample(product, found, sources, config) for product, found in places.items()]
+    tasks = [_sample(product, found, config) for product, found in sorted(paths.items())]
     profiles, failed = _run(pool, tasks, config, stop)
     for task, why in failed:
         log.warning("stage 1 failed on a sample of %r (%s): finding the image", task.product, why.message)
@@ -67,8 +77,8 @@ def _run(
     return profiles, sorted(failed, key=lambda pair: pair[0].product)
 
 
-def _sample(product: str, places: Sequence[int], sources: Sequence[Source], config: Config) -> DescribeTask:
-    """The same images for the same ids and seed."""
+def _sample(product: str, paths: Sequence[str], config: Config) -> DescribeTask:
+    """The same images for the same paths and seed."""
     samples = config.describe.samples
-    drawn = random.Random(config.describe.seed).sample(places, min(len(places), samples * _SPARE))  # noqa: S311
-    return DescribeTask(product, tuple(sources[place].path for place in drawn), samples)
+    places = random.Random(config.describe.seed).sample(range(len(paths)), min(len(paths), samples * _SPARE))  # noqa: S311
+    return DescribeTask(product, tuple(paths[place] for place in places), samples)
