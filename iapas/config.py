@@ -66,14 +66,23 @@ class Describe(_Section):
     tagger: Literal["none"] = Field("none", description="the model that names the product")
     generator: Literal["lexicon"] = Field("lexicon", description="what names the possible defects")
     lexicon: str = Field("default", description="a lexicon in prompts/lexicons, or a YAML file")
+    append: list[str] = Field(
+        [], description="phrases asked for beside the generator's; {object} stands for the product's name"
+    )
 
 
 class DetectorSettings(_Section):
     """What finds regions."""
 
-    name: Literal["classical"] = Field("classical", description="the detector")
+    name: Literal["classical", "grounding-dino"] = Field("classical", description="the detector")
     work_size: int = Field(256, ge=64, le=1024, description="classical: looks at about this many pixels squared")
-    max_regions: int = Field(30, ge=1, le=1000, description="classical: regions kept of an image or tile")
+    max_regions: int = Field(30, ge=1, le=1000, description="regions kept of an image or tile, the best ones")
+    model: str = Field("", description="grounding-dino: a model's name (iapas models list), or its folder")
+    shorter_side: int = Field(800, ge=64, le=4096, description="grounding-dino: pictures are resized to this side...")
+    longer_side: int = Field(1333, ge=64, le=8192, description="... unless their longer one would pass this")
+    box_threshold: float = Field(0.1, ge=0, le=1, description="grounding-dino: boxes of a lower score are dropped")
+    text_threshold: float = Field(0.1, ge=0, le=1, description="grounding-dino: words of a lower score do not count")
+    nms: float = Field(0.5, gt=0, le=1, description="grounding-dino: of boxes that overlap more (IoU) the best is kept")
     object_pass: Literal["separate", "joint"] = Field(
         "separate", description="the object in a pass of its own (the paper), or together with the anomaly phrases"
     )
@@ -82,14 +91,16 @@ class DetectorSettings(_Section):
 class DecoderSettings(_Section):
     """What draws masks for regions that have none."""
 
-    name: Literal["none"] = Field("none", description="the mask decoder")
+    name: Literal["none", "sam"] = Field("none", description="the mask decoder; sam: SAM, SAM-HQ, SAM 2.1")
+    model: str = Field("", description="sam: a model's name (iapas models list), or its folder")
+    chunk: int = Field(64, ge=1, le=4096, description="sam: boxes or points decoded at once")
 
 
 class Size(_Section):
     """The size rule (IAP-AS, section 3): what is nearly as large as the object is the object, not a defect."""
 
-    object: Literal["image", "profile"] = Field(
-        "image", description="the object's size: of each image, or the profile's"
+    object: Literal["image", "profile", "none"] = Field(
+        "image", description="the object's size: of each image, or the profile's; none: no size rule"
     )
     limit: float = Field(0.8, gt=0, description="regions of this share of the object's box, or more, are dropped")
 
@@ -131,12 +142,24 @@ class Output(_Section):
     per_folder: bool = Field(False, description="each sub-folder is a product with a profile of its own")
 
 
+class Models(_Section):
+    """Where models come from and how they compute."""
+
+    root: str = Field(
+        "", description="folder with a folder of local files for each model; empty: the Hugging Face cache"
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="of heavy layers; auto: bf16 or fp16 where the device gains by it, else fp32"
+    )
+
+
 class RunSettings(_Section):
     """How the work is done; nothing here changes a result."""
 
     workers: int = Field(0, ge=0, le=1024, description="processes; 0: one for each core")
-    batch_size: int = Field(1, ge=1, description="images that a model takes at once")
+    batch_size: int = Field(0, ge=0, le=1024, description="images that a model takes at once; 0: 1, on a GPU 4")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where models run")
+    offline: bool = Field(False, description="never ask the network for anything")
     time_limit: float = Field(300.0, gt=0, description="seconds for one image before its worker is replaced")
     fsync: bool = Field(True, description="wait until each file is on the disk (survives a power cut)")
 
@@ -150,6 +173,7 @@ class Config(_Section):
     describe: Describe = Describe()
     detector: DetectorSettings = DetectorSettings()
     decoder: DecoderSettings = DecoderSettings()
+    models: Models = Models()
     size: Size = Size()
     tile: Tile = Tile()
     verdict: Verdict = Verdict()
@@ -159,7 +183,8 @@ class Config(_Section):
     def results(self) -> dict[str, Any]:
         """The settings that change results, as plain data; paths to content are the caller's to add."""
         return self.model_dump(
-            mode="json", exclude={"run": True, "title": True, "name": True, "output": {"overlay", "thumbnails"}}
+            mode="json",
+            exclude={"run": True, "title": True, "name": True, "models": {"root"}, "output": {"overlay", "thumbnails"}},
         )
 
     def fingerprint(self) -> str:

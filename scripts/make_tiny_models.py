@@ -1,0 +1,181 @@
+"""Make tiny random checkpoints, one for each model that a shipped config names.
+
+    python scripts/make_tiny_models.py OUT
+    iapas segment images/ --config iap-as --set models.root=OUT
+
+They have the files, classes and tensor names of the real ones, so that the real loading code runs; what they find is
+noise. Tests use them, and so can you, to see that an installation works before gigabytes are fetched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import string
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import torch
+import transformers
+from transformers import BertConfig, BertTokenizer, SwinConfig
+
+SIDE = 64  # pixels that the image encoders of SAM and SAM2 look at
+SPECIAL = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]", 1012: ".", 1029: "?"}
+"""Grounding DINO's code holds these ids of bert-base-uncased."""
+WORDS = (
+    "a scratch scratched dent dented crack hole stain stained spot rust broken defect abnormal object on metal surface "
+    "bottle tile screw black white dark bright thin small large"
+)
+
+
+def bert_tokenizer() -> BertTokenizer:
+    """A WordPiece vocabulary of a few words and all letters, with the special tokens at their real ids."""
+    tokens = {i: f"[unused{i}]" for i in range(1040)} | SPECIAL
+    letters = string.ascii_lowercase + string.digits + ",-'"
+    words = [*WORDS.split(), *letters, *(f"##{letter}" for letter in letters)]
+    tokens |= {200 + i: word for i, word in enumerate(dict.fromkeys(words))}
+    return BertTokenizer(vocab={token: i for i, token in tokens.items()}, model_max_length=256)
+
+
+def grounding_dino(kind: str = "GroundingDino") -> tuple[Any, Any]:
+    """Grounding DINO, or with ``MMGroundingDino`` the retrained one."""
+    tokenizer = bert_tokenizer()
+    config = getattr(transformers, f"{kind}Config")(
+        backbone_config=SwinConfig(
+            embed_dim=8,
+            depths=[1, 1, 1, 1],
+            num_heads=[1, 1, 2, 2],
+            window_size=4,
+            image_size=64,
+            out_indices=[2, 3, 4],
+        ),
+        text_config=BertConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
+            max_position_embeddings=256,
+        ),
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        num_queries=20,
+    )
+    model = getattr(transformers, f"{kind}ForObjectDetection")(config)
+    images = transformers.GroundingDinoImageProcessorPil(size={"shortest_edge": 64, "longest_edge": 96})
+    return model, transformers.GroundingDinoProcessor(images, tokenizer)
+
+
+def sam(kind: str = "Sam") -> tuple[Any, Any]:
+    """SAM, or with ``SamHQ`` the variant with finer masks."""
+    vision: dict[str, Any] = {
+        "hidden_size": 16 if kind == "Sam" else 32,
+        "output_channels": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": SIDE,
+        "patch_size": 16,
+        "window_size": 2,
+        "global_attn_indexes": [1],
+        "num_pos_feats": 8,
+        "mlp_dim": 16,
+        "initializer_range": 0.2,  # the default makes masks of one tone
+    }
+    prompts = {"hidden_size": 16, "image_size": SIDE, "patch_size": 16, "mask_input_channels": 4}
+    decoder = {
+        "hidden_size": 16,
+        "mlp_dim": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "iou_head_hidden_dim": 16,
+        "iou_head_depth": 2,
+        **({"vit_dim": 32} if kind == "SamHQ" else {}),
+    }
+    config = getattr(transformers, f"{kind}Config")(
+        vision_config=vision, prompt_encoder_config=prompts, mask_decoder_config=decoder
+    )
+    images = transformers.SamImageProcessorPil(
+        size={"longest_edge": SIDE},
+        pad_size={"height": SIDE, "width": SIDE},
+        mask_size={"longest_edge": SIDE // 4},
+        mask_pad_size={"height": SIDE // 4, "width": SIDE // 4},
+    )
+    return getattr(transformers, f"{kind}Model")(config), getattr(transformers, f"{kind}Processor")(images)
+
+
+def sam2() -> tuple[Any, None]:
+    """SAM2.1. Its image processor needs torchvision; ours does not, so there is none to save."""
+    backbone = transformers.Sam2HieraDetConfig(
+        hidden_size=8,
+        image_size=[SIDE, SIDE],
+        blocks_per_stage=[1, 1, 2, 1],
+        embed_dim_per_stage=[8, 16, 32, 64],
+        num_attention_heads_per_stage=[1, 1, 2, 2],
+        window_size_per_stage=[4, 2, 2, 2],
+        global_attention_blocks=[3],
+        num_query_pool_stages=3,
+        window_positional_embedding_background_size=[2, 2],
+    )
+    vision = transformers.Sam2VisionConfig(
+        backbone_config=backbone,
+        backbone_channel_list=[64, 32, 16, 8],
+        backbone_feature_sizes=[[SIDE // 4] * 2, [SIDE // 8] * 2, [SIDE // 16] * 2],
+        fpn_hidden_size=128,
+    )
+    config = transformers.Sam2Config(
+        vision_config=vision,
+        prompt_encoder_config={"hidden_size": 128, "image_size": SIDE, "mask_input_channels": 4},
+        mask_decoder_config={
+            "hidden_size": 128,
+            "mlp_dim": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "iou_head_hidden_dim": 32,
+        },
+    )
+    return transformers.Sam2Model(config), None
+
+
+MODELS: dict[str, Callable[[], tuple[Any, Any]]] = {
+    "grounding-dino-tiny": grounding_dino,
+    "mm-grounding-dino-tiny": lambda: grounding_dino("MMGroundingDino"),
+    "sam-vit-base": sam,
+    "sam-vit-huge": sam,
+    "sam-hq-vit-base": lambda: sam("SamHQ"),
+    "sam2.1-hiera-tiny": sam2,
+}
+"""By the names of the registry: those of the shipped configs, and one of each other kind."""
+
+
+def make(name: str, root: Path) -> Path:
+    """Write the tiny model ``name`` below ``root``, the same bytes each time; its folder."""
+    folder = root / name
+    torch.manual_seed(0)
+    model, processor = MODELS[name]()
+    model.eval().save_pretrained(folder)
+    if processor is not None:
+        processor.save_pretrained(folder)
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in sorted(folder.iterdir())]
+    (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n")
+    return folder
+
+
+def main() -> None:
+    """Make all of them."""
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        sys.exit(__doc__)
+    for name in MODELS:
+        print(make(name, Path(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()
