@@ -65,6 +65,7 @@ class Segmenter:
             self._generator,
             object_name=normalise_phrase(self.config.describe.object),
             phrases=self._typed,
+            append=self.config.describe.append,
         )
         completed = self.complete(profile)
         for warning in profile_warnings(completed):
@@ -149,7 +150,7 @@ class Segmenter:
         return Rules(
             threshold=self.threshold(profile),
             size_limit=config.size.limit,
-            size_of_profile=config.size.object == "profile",
+            size_object=config.size.object,
             joint_pass=config.detector.object_pass == "joint",  # noqa: S105 - no password
             tile_size=config.tile.size,
             tile_overlap=config.tile.overlap,

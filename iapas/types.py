@@ -40,7 +40,8 @@ class Regions:
     ``size``: (height, width) of the image in pixels. ``boxes``: (N, 4) float32, x0 y0 x1 y1 in image
     pixels, within the image. ``scores``: (N,) float32, >= 0. ``phrases``: N strings. ``crops``: None
     (no mask yet) or N uint8 arrays, the soft mask 0..255 inside the box's frame (see
-    :func:`crop_frame`); a hard mask holds 0 and 255 alone.
+    :func:`crop_frame`); a hard mask holds 0 and 255 alone. ``notes``: what the manifest should say of how they
+    were found.
     """
 
     size: tuple[int, int]
@@ -48,6 +49,7 @@ class Regions:
     scores: FloatMap
     phrases: list[str]
     crops: tuple[npt.NDArray[np.uint8], ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.phrases)
@@ -81,6 +83,7 @@ class Regions:
             self.scores[chosen],
             [self.phrases[i] for i in chosen],
             None if self.crops is None else tuple(self.crops[i] for i in chosen),
+            self.notes,
         )
 
     def touching(self, mask: BoolMap) -> Regions:

@@ -1,7 +1,11 @@
 """What tests share: pictures that are made, never read from elsewhere."""
 
+import hypothesis
 import numpy as np
 import pytest
+
+hypothesis.settings.register_profile("iapas", deadline=None)  # how long an example takes is the machine's affair
+hypothesis.settings.load_profile("iapas")
 
 
 def scratched_surface(height=256, width=256, seed=0, scratch=True):

@@ -47,9 +47,7 @@ def _spans(length: int, tile: int, overlap: int) -> list[tuple[int, int]]:
 def place(regions: Regions, frame: Frame, size: tuple[int, int]) -> Regions:
     """The regions of a cut-out at ``frame``, moved into the image of ``size`` (height, width)."""
     x0, y0 = frame[:2]
-    return Regions(
-        size, regions.boxes + np.array([x0, y0, x0, y0], np.float32), regions.scores, regions.phrases, regions.crops
-    )
+    return replace(regions, size=size, boxes=regions.boxes + np.array([x0, y0, x0, y0], np.float32))
 
 
 def merge_views(views: Sequence[tuple[Frame, Regions]], size: tuple[int, int]) -> Regions:

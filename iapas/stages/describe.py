@@ -13,6 +13,9 @@ from iapas.types import Image, ObjectProfile, Phrase, Regions
 ANY_OBJECT = Phrase("object", "object")
 """Asks a detector for the extent of a product without a name."""
 
+OBJECT = "{object}"
+"""Stands for the product's name among the phrases to append."""
+
 NOT_OBJECTS = frozenset({"close-up", "number"})
 """Tags that name the picture, not the product (the authors drop these two)."""
 
@@ -25,12 +28,14 @@ def describe(
     *,
     object_name: str = "",
     phrases: Sequence[Phrase] = (),
+    append: Sequence[str] = (),
 ) -> ObjectProfile:
     """The profile of a product from a sample of its ``images`` (may be empty).
 
     ``object_name`` and ``phrases`` are the user's, and then nobody else is asked. Otherwise (IAP-AS, section 3):
     the tags of all images are grounded by the detector, the best-scoring one names the object; the generator
-    is asked for anomaly phrases; the object's size is the median share of the image that its box takes.
+    is asked for anomaly phrases, to which those of ``append`` are added, with {object} for the object's name; the
+    object's size is the median share of the image that its box takes.
     """
     encoded = [entry for image in images for entry in detector.encode([image])]
     found = {}
@@ -46,7 +51,8 @@ def describe(
     if phrases:
         found["phrases"] = "given by the user"
     else:
-        phrases = generator.phrases(PromptContext(object_name, tuple(tags)), images)
+        asked = generator.phrases(PromptContext(object_name, tuple(tags)), images)
+        phrases = _with_appended(asked, append, object_name)
         found["phrases"] = f"from a {phrases[0].source}" if phrases else "none were found"
     shares = _object_shares(Phrase(object_name, "object") if object_name else ANY_OBJECT, detector, encoded)
     found["object_size"] = f"median of {len(shares)} images" if shares else "not found: the whole image"
@@ -62,6 +68,17 @@ def object_share(regions: Regions, phrase: Phrase) -> float | None:
     best = max(index, key=lambda i: float(regions.scores[i]))
     share = float(area_shares(regions.boxes[best : best + 1], regions.size)[0])
     return share if share > 0 else None
+
+
+def _with_appended(phrases: Sequence[Phrase], append: Sequence[str], object_name: str) -> list[Phrase]:
+    """The phrases and those to append that are not among them; {object} is left out where it has no name."""
+    added = [
+        Phrase(object_name, "object") if text == OBJECT else Phrase(text, "lexicon")
+        for text in append
+        if text != OBJECT or object_name
+    ]
+    known = {phrase.text for phrase in phrases}
+    return [*phrases, *(phrase for phrase in added if phrase.text not in known)]
 
 
 def _object_shares(phrase: Phrase, detector: Detector, encoded: Sequence[object]) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class Rules:
 
     threshold: float
     size_limit: float = 0.8
-    size_of_profile: bool = False
+    size_object: Literal["image", "profile", "none"] = "image"
     joint_pass: bool = False
     tile_size: int = 768
     tile_overlap: int = 96
@@ -44,17 +44,17 @@ def segment(
     has the profile's size, else that of the image: with a warning, never with an empty map.
     """
     named = Phrase(profile.object, "object") if profile.object else ANY_OBJECT
-    encoded = detector.encode(images)
-    objects, anomalies = _detect_whole(encoded, named, profile.phrases, detector, rules.joint_pass)
+    objects, anomalies = _detect_whole(detector.encode(images), named, profile, detector, rules)
     results = []
     for i, image in enumerate(images):
-        share, warnings = _object_size(object_share(objects[i], named), profile, rules)
+        share, warnings = _object_size(objects[i], named, profile, rules)
         size = (image.shape[0], image.shape[1])
         whole = _keep(anomalies[i], share, rules.size_limit)
         views = [((0, 0, size[1], size[0]), _with_masks(image, whole, decoder))]
         if max(size) > rules.tile_above:
             views += _tile_views(image, profile.phrases, detector, decoder, share, rules)
         regions = views[0][1] if len(views) == 1 else merge_views(views, size)
+        warnings += tuple(dict.fromkeys(note for _, view in views for note in view.notes))
         results.append(_finish(regions, rules, valid[i] if valid else None, warnings))
     return results
 
@@ -74,17 +74,28 @@ def paste(result: Segmentation, frame: Frame, size: tuple[int, int], rules: Rule
 
 
 def _detect_whole(
-    encoded: Sequence[Any], named: Phrase, phrases: Sequence[Phrase], detector: Detector, joint: bool
-) -> tuple[list[Regions], list[Regions]]:
-    if joint:
-        both = detector.detect(encoded, [*phrases, named])
+    encoded: Sequence[Any], named: Phrase, profile: ObjectProfile, detector: Detector, rules: Rules
+) -> tuple[Sequence[Regions | None], list[Regions]]:
+    """For each image the object's regions (None where the size rule does not ask for them), and the anomalies'."""
+    phrases = list(profile.phrases)
+    if rules.size_object == "none" or (rules.size_object == "profile" and profile.object_size is not None):
+        return [None] * len(encoded), detector.detect(encoded, phrases)
+    if rules.joint_pass:
+        asked = {phrase.text for phrase in phrases}
+        both = detector.detect(encoded, phrases if named.text in asked else [*phrases, named])
         return both, both
-    return detector.detect(encoded, [named]), detector.detect(encoded, list(phrases))
+    return detector.detect(encoded, [named]), detector.detect(encoded, phrases)
 
 
-def _object_size(found: float | None, profile: ObjectProfile, rules: Rules) -> tuple[float, tuple[str, ...]]:
-    if rules.size_of_profile and profile.object_size is not None:
-        return profile.object_size, ()
+def _object_size(
+    regions: Regions | None, named: Phrase, profile: ObjectProfile, rules: Rules
+) -> tuple[float, tuple[str, ...]]:
+    """The object's area share, infinite without a size rule; and what the manifest should say of it."""
+    if rules.size_object == "none":
+        return np.inf, ()
+    if regions is None:
+        return profile.object_size or 1.0, ()
+    found = object_share(regions, named)
     if found is not None:
         return found, ()
     if profile.object_size is not None:
@@ -140,7 +151,7 @@ def _tile_views(
         tile = np.ascontiguousarray(image[y0:y1, x0:x1])
         found = detector.detect(detector.encode([tile]), list(phrases))[0]
         # what fills a tile is the surface itself, or what the whole-image view shows better
-        regions = _with_masks(tile, _keep(found, 1.0, rules.size_limit), decoder)
+        regions = _with_masks(tile, _keep(found, max(1.0, object_size), rules.size_limit), decoder)
         placed = place(regions, frame, size)
         views.append((frame, placed.take(size_rule(placed.boxes, size, object_size, rules.size_limit))))
     return views

@@ -1,5 +1,7 @@
 """The stages with fakes in every role: what a foundation model will meet is what the embedded default meets."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -96,6 +98,49 @@ def test_the_object_is_found_in_a_pass_of_its_own_or_together(joint):
     assert result.regions.phrases == ["dent"]
 
 
+def test_the_object_is_not_looked_for_where_no_rule_asks_for_it():
+    detector = FakeDetector({"screw": [((0, 0, 100, 50), 0.9)], "dent": [((0, 0, 100, 100), 0.6)]})
+    (result,) = segment([image()], PROFILE, detector, None, Rules(threshold=0.5, size_object="none"))
+    (other,) = segment([image()], PROFILE, detector, None, Rules(threshold=0.5, size_object="profile"))
+    assert detector.passes == [["dent", "rust"]] * 2
+    assert (len(result.regions), len(other.regions)) == (1, 0)
+    assert result.warnings == other.warnings == ()
+
+
+def test_a_joint_pass_asks_for_the_object_once():
+    profile = ObjectProfile("screw", (*PROFILE.phrases, Phrase("screw", "object")))
+    detector = FakeDetector({"screw": [((0, 0, 100, 50), 0.9)]})
+    segment([image()], profile, detector, None, Rules(threshold=0.5, joint_pass=True))
+    assert detector.passes == [["dent", "rust", "screw"]]
+
+
+def test_the_notes_of_a_detector_are_warnings_of_the_image():
+    class Noting(FakeDetector):
+        def regions(self, size, phrases):
+            return replace(super().regions(size, phrases), notes=("looked at half the size",))
+
+    detector = Noting({"screw": [((0, 0, 100, 50), 0.9)], "dent": [((10, 10, 20, 20), 0.6)]})
+    for rules in (RULES, Rules(threshold=0.5, tile_size=64, tile_overlap=8, tile_above=64)):
+        (result,) = segment([image()], PROFILE, detector, None, rules)
+        assert result.warnings == ("looked at half the size",)
+        assert len(result.regions) >= 1
+
+
+def test_phrases_are_appended_to_those_of_the_generator_alone():
+    append = ("abnormal", "{object}", "broken screw")
+    detector = FakeDetector({"screw": [((0, 0, 100, 50), 0.9)]})
+    found = describe([image()], detector, FakeGenerator(), object_name="screw", append=append)
+    assert [(p.text, p.source) for p in found.phrases] == [
+        ("broken screw", "model"),
+        ("abnormal", "lexicon"),
+        ("screw", "object"),
+    ]
+    unnamed = describe([image()], detector, FakeGenerator(), append=append)
+    assert [p.text for p in unnamed.phrases] == ["broken ", "abnormal", "broken screw"]
+    typed = describe([image()], detector, FakeGenerator(), phrases=[Phrase("dent")], append=append)
+    assert [p.text for p in typed.phrases] == ["dent"]
+
+
 def test_fault_26_no_box_gives_a_valid_empty_result():
     decoder = FakeDecoder()
     (result,) = segment([image()], PROFILE, FakeDetector({}), decoder, RULES)
@@ -118,7 +163,7 @@ def test_fault_26_an_object_not_found_has_the_profiles_size_else_the_images():
 def test_the_profiles_object_size_can_be_the_rule():
     detector = FakeDetector({"screw": [((0, 0, 100, 100), 0.9)], "dent": [((0, 0, 100, 45), 0.8)]})
     (by_image,) = segment([image()], PROFILE, detector, None, RULES)
-    (by_profile,) = segment([image()], PROFILE, detector, None, Rules(threshold=0.5, size_of_profile=True))
+    (by_profile,) = segment([image()], PROFILE, detector, None, Rules(threshold=0.5, size_object="profile"))
     assert len(by_image.regions) == 1
     assert len(by_profile.regions) == 0
 
