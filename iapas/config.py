@@ -180,6 +180,11 @@ class Config(_Section):
     output: Output = Output()
     run: RunSettings = RunSettings()
 
+    @property
+    def uses_models(self) -> bool:
+        """Whether foundation models take part."""
+        return self.detector.name != "classical" or self.decoder.name != "none"
+
     def results(self) -> dict[str, Any]:
         """The settings that change results, as plain data; paths to content are the caller's to add."""
         return self.model_dump(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from os import PathLike
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from iapas import __version__
 from iapas.config import Config, fingerprint, load_config
 from iapas.core.roi import Roi, cut_out
 from iapas.core.scoring import ANY_POSITIVE
+from iapas.core.tiles import Frame
 from iapas.errors import ConfigError, ImageError, MissingError
 from iapas.files.images import Picture, read_image, read_mask
 from iapas.prompting.lexicons import Lexicon, LexiconPrompts, load_lexicon, normalise_phrase, split_prompt
@@ -24,7 +26,12 @@ from iapas.stages.describe import describe
 from iapas.stages.segment import Rules, combine_frames, paste, segment
 from iapas.types import BoolMap, Image, ObjectProfile, Phrase, Segmentation
 
+if TYPE_CHECKING:
+    from iapas.models.loading import Runtime
+
 log = logging.getLogger("iapas")
+
+_GPU_BATCH = 4
 
 Source: TypeAlias = Image | Picture | str | PathLike[str]
 """An (H, W, 3) uint8 RGB array, a picture that was read, or the path of one."""
@@ -37,7 +44,11 @@ class Segmenter:
     """
 
     def __init__(self, config: Config) -> None:
-        if config.run.device == "cuda":
+        if config.uses_models:
+            from iapas.models.registry import model_folders
+
+            model_folders(config)  # says now what is not there
+        elif config.run.device == "cuda":
             raise MissingError(
                 "--device cuda: the embedded default runs on the CPU alone", "leave --device out, or say cpu"
             )
@@ -99,13 +110,32 @@ class Segmenter:
         """
         picture = self._picture(image)
         known = self.describe([picture]) if profile is None else self.complete(profile)
-        results = [self._segment_frame(frame, picture.valid, known) for frame in picture.frames]
-        return results[0] if len(results) == 1 else combine_frames(results, self._rules(known))
+        return self._segment([picture], known)[0]
+
+    def segment_batch(self, images: Sequence[Source], profile: ObjectProfile | None = None) -> list[Segmentation]:
+        """The results of several images that the models take together; as ``segment``, one failing fails all."""
+        pictures = [self._picture(image) for image in images]
+        known = self.describe(pictures[:1]) if profile is None else self.complete(profile)
+        return self._segment(pictures, known)
 
     def segment_many(self, images: Iterable[Source], profile: ObjectProfile | None = None) -> Iterator[Segmentation]:
-        """The results of many images, one after the other, in their order; holds one image at a time."""
-        for image in images:
-            yield self.segment(image, profile)
+        """The results of many images, one after the other, in their order; holds one batch of images at a time.
+
+        Without a profile each image is described by itself.
+        """
+        if profile is None:
+            yield from (self.segment(image) for image in images)
+            return
+        waiting = iter(images)
+        while batch := list(islice(waiting, self.batch_size)):
+            yield from self.segment_batch(batch, profile)
+
+    @property
+    def batch_size(self) -> int:
+        """Images that are segmented together: ``run.batch_size``; for 0 four on a GPU, else one."""
+        if self.config.run.batch_size or not self.config.uses_models:
+            return self.config.run.batch_size or 1
+        return _GPU_BATCH if self._runtime.device == "cuda" else 1
 
     def threshold(self, profile: ObjectProfile) -> float:
         """The threshold on the score map: the config's, else the calibrated one, else the config's default."""
@@ -135,15 +165,26 @@ class Segmenter:
             )
         return Picture((np.ascontiguousarray(source),), "", 1, None, ())
 
-    def _segment_frame(self, image: Image, valid: BoolMap | None, profile: ObjectProfile) -> Segmentation:
+    def _segment(self, pictures: Sequence[Picture], profile: ObjectProfile) -> list[Segmentation]:
+        """The result of each picture; all their frames are looked at together."""
+        rules = self._rules(profile)
+        cuts = [self._cut(frame, picture.valid) for picture in pictures for frame in picture.frames]
+        found = segment(
+            [cut.image for cut in cuts], profile, self._detector, self._decoder, rules, [cut.valid for cut in cuts]
+        )
+        results = iter(
+            result if cut.frame is None else paste(result, cut.frame, cut.size, rules)
+            for cut, result in zip(cuts, found, strict=True)
+        )
+        return [_one([next(results) for _ in picture.frames], rules) for picture in pictures]
+
+    def _cut(self, image: Image, valid: BoolMap | None) -> _Cut:
         size = (image.shape[0], image.shape[1])
         frame, inside = cut_out(self._roi, size)
         x0, y0, x1, y1 = frame
-        rules = self._rules(profile)
-        cut = np.ascontiguousarray(image[y0:y1, x0:x1])
         look = _both(inside, None if valid is None else valid[y0:y1, x0:x1])
-        (result,) = segment([cut], profile, self._detector, self._decoder, rules, [look])
-        return result if frame == (0, 0, size[1], size[0]) else paste(result, frame, size, rules)
+        whole = frame == (0, 0, size[1], size[0])
+        return _Cut(np.ascontiguousarray(image[y0:y1, x0:x1]), look, None if whole else frame, size)
 
     def _rules(self, profile: ObjectProfile) -> Rules:
         config = self.config
@@ -176,15 +217,47 @@ class Segmenter:
         return LexiconPrompts(self._lexicon)
 
     @cached_property
-    def _detector(self) -> Detector:
-        from iapas.embedded.classical import ClassicalDetector  # here, so that other configs need not load it
+    def _runtime(self) -> Runtime:
+        from iapas.models.loading import Runtime
 
+        return Runtime.of(self.config)
+
+    @cached_property
+    def _detector(self) -> Detector:
         settings = self.config.detector
-        return ClassicalDetector(settings.work_size, settings.max_regions)
+        if settings.name == "classical":
+            from iapas.embedded.classical import ClassicalDetector  # here, so that other configs need not load it
+
+            return ClassicalDetector(settings.work_size, settings.max_regions)
+        from iapas.models.grounding_dino import GroundingDinoDetector
+        from iapas.models.registry import locate
+
+        return GroundingDinoDetector(locate(settings.model, self.config.models.root), settings, self._runtime)
 
     @cached_property
     def _decoder(self) -> MaskDecoder | None:
-        return None  # the one detector that there is brings its masks along
+        settings = self.config.decoder
+        if settings.name == "none":
+            return None
+        from iapas.models.registry import locate
+        from iapas.models.sam import mask_decoder
+
+        return mask_decoder(locate(settings.model, self.config.models.root), settings, self._runtime)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """What is looked at of a frame: ``frame`` is None when it is the whole of it."""
+
+    image: Image
+    valid: BoolMap | None
+    frame: Frame | None
+    size: tuple[int, int]
+
+
+def _one(results: Sequence[Segmentation], rules: Rules) -> Segmentation:
+    """The result of a picture from those of its frames."""
+    return results[0] if len(results) == 1 else combine_frames(results, rules)
 
 
 def roi_file(config: Config) -> str | None:

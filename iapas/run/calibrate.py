@@ -15,11 +15,10 @@ from iapas.core.scoring import calibrated_threshold, critical_score
 from iapas.errors import UsageError
 from iapas.files.inputs import Source, list_images
 from iapas.files.profiles import read_profiles, write_profiles
-from iapas.run.loop import worker_count
+from iapas.run.capacity import open_pool
 from iapas.run.progress import progress
 from iapas.run.signals import Signals
-from iapas.run.worker import Done
-from iapas.run.workers import Pool
+from iapas.run.worker import Done, one_by_one
 from iapas.segmenter import Segmenter, calibration_fingerprint
 from iapas.types import ObjectProfile
 
@@ -86,10 +85,9 @@ def _measure(tasks: Sequence[_Task], config: Config, quiet: bool) -> tuple[dict[
     """For each product the critical score of each of its images; and how many images failed."""
     critical: dict[str, list[float]] = {}
     failed = 0
-    workers = min(worker_count(config), len(tasks))
     with (
         Signals() as signals,
-        Pool(partial(Segmenter.from_config, config), _work, workers, config.run.time_limit) as pool,
+        open_pool(config, partial(Segmenter.from_config, config), partial(one_by_one, _work), len(tasks)) as pool,
         progress(len(tasks), quiet) as report,
     ):
         for done, (task, outcome) in enumerate(pool.run(tasks, stop=lambda: bool(signals)), start=1):

@@ -10,11 +10,11 @@ from typing import Any
 from iapas.config import Config
 from iapas.files.inputs import list_images
 from iapas.files.profiles import write_profiles
-from iapas.run.loop import Inputs, log_profile_warnings, worker_count
+from iapas.run.capacity import open_pool
+from iapas.run.loop import Inputs, log_profile_warnings
 from iapas.run.products import by_config, describe_products, sample_paths
 from iapas.run.signals import Signals
 from iapas.run.tasks import MakeSegmenter, set_up, work
-from iapas.run.workers import Pool
 from iapas.segmenter import Segmenter
 
 
@@ -26,8 +26,7 @@ def describe_run(
     product_of = by_config(config)
     products = {product_of(source.id) for source in sources}
     setup = partial(set_up, make, config, Path())
-    workers = min(worker_count(config), len(products))
-    with Signals() as signals, Pool(setup, work, workers, config.run.time_limit) as pool:
+    with Signals() as signals, open_pool(config, setup, work, len(products)) as pool:
         paths = sample_paths(sources, products, product_of)
         profiles = describe_products(pool, paths, config, lambda: bool(signals))
         signals.raise_noted()

@@ -18,7 +18,7 @@ from typing import Any
 from iapas import __version__
 from iapas.config import Config
 from iapas.errors import MissingError
-from iapas.run.loop import worker_count
+from iapas.run.capacity import worker_count
 from iapas.segmenter import Segmenter
 
 EXTRAS = {

@@ -23,6 +23,7 @@ from iapas.files.inputs import Source, default_name, list_images
 from iapas.files.manifest import KEYS, Row
 from iapas.files.profiles import profiles_text, read_profiles
 from iapas.files.store import RunFolder, done_rows, open_run
+from iapas.run.capacity import open_pool, worker_count
 from iapas.run.products import ProductOf, by_config, describe_products, sample_paths
 from iapas.run.progress import progress
 from iapas.run.signals import Signals
@@ -204,19 +205,15 @@ def contents(config: Config) -> dict[str, str]:
         raise ConfigError(f"verdict.roi {roi!r} cannot be read: {error.strerror or error}") from error
 
 
-def worker_count(config: Config) -> int:
-    """``run.workers``, or for 0 one for each core that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return config.run.workers or cores
-
-
 def _process(job: _Job, quiet: bool) -> dict[str, ObjectProfile]:
     """Both stages, for the images without a row; the profiles of all products."""
-    workers = min(worker_count(job.config), len(job.todo))
     setup = partial(set_up, job.make, job.config, job.folder.root)
     failed, whole = 0, False
     try:
-        with Pool(setup, work, workers, job.config.run.time_limit) as pool, progress(len(job.todo), quiet) as report:
+        with (
+            open_pool(job.config, setup, work, len(job.todo), grouped=True) as pool,
+            progress(len(job.todo), quiet) as report,
+        ):
             profiles = _profiles(job, pool)
             for done, row in enumerate(_rows(job, pool, profiles), start=1):
                 job.folder.append(row)

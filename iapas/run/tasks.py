@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import cv2
 
 from iapas.config import Config
-from iapas.errors import ImageError, RunError
+from iapas.errors import ImageError, InternalError, RunError
 from iapas.files.images import Picture, read_image
 from iapas.files.results import write_result
-from iapas.run.worker import Failure, failure
+from iapas.run.worker import Done, Failure, failure, one_by_one
 from iapas.segmenter import Segmenter
 from iapas.types import Image, ObjectProfile, Segmentation
+
+Row: TypeAlias = tuple[dict[str, Any], Failure | None]
+"""What the manifest's row says of an image, and why it failed if it did."""
+
+_THREADS = 4  # that read and write beside the models
 
 MakeSegmenter = Callable[[Config], Segmenter]
 
@@ -52,13 +60,23 @@ def set_up(make: MakeSegmenter, config: Config, root: Path) -> Worker:
     return Worker(make(config), config, root)
 
 
-def work(state: Worker, task: DescribeTask | SegmentTask) -> ObjectProfile | tuple[dict[str, Any], Failure | None]:
-    """Do one task. The same task has the same result whatever the worker did before.
+def work(state: Worker, tasks: Sequence[DescribeTask | SegmentTask]) -> Iterator[Done | Failure]:
+    """Do a group of tasks. The same task has the same result whatever the worker did before.
 
-    Of a SegmentTask: what the manifest's row says of the image, and why it failed if it did.
+    A DescribeTask gives an ObjectProfile; a SegmentTask what the manifest's row says of the image, and why it failed
+    if it did.
     """
+    if len(tasks) > 1 and all(isinstance(task, SegmentTask) for task in tasks):
+        return _segment_group(state, cast(Sequence[SegmentTask], tasks))
+    return one_by_one(_work, state, tasks)
+
+
+def _work(state: Worker, task: DescribeTask | SegmentTask) -> ObjectProfile | Row:
     cv2.setRNGSeed(0)  # some routines of OpenCV draw numbers
-    return _describe(state, task) if isinstance(task, DescribeTask) else _segment(state, task)
+    if isinstance(task, DescribeTask):
+        return _describe(state, task)
+    picture, row = _read(state, task)
+    return row if picture is None else _write(state, task, picture, row, _each(state, [picture], task.profile)[0])
 
 
 def _describe(state: Worker, task: DescribeTask) -> ObjectProfile:
@@ -73,19 +91,86 @@ def _describe(state: Worker, task: DescribeTask) -> ObjectProfile:
     return state.segmenter.describe(pictures)
 
 
-def _segment(state: Worker, task: SegmentTask) -> tuple[dict[str, Any], Failure | None]:
-    facts: dict[str, Any] = {}
+def _segment_group(state: Worker, tasks: Sequence[SegmentTask]) -> Iterator[Done | Failure]:
+    """In batches; the next ones are read, and the last one's files written, while a batch is worked on."""
+    size = state.segmenter.batch_size
+    with ThreadPoolExecutor(_THREADS) as threads:
+        reads = [threads.submit(_read, state, task) for task in tasks]
+        written: list[Future[Row]] = []
+        seconds = 0.0
+        for at in range(0, len(tasks), size):
+            start = time.monotonic()
+            cv2.setRNGSeed(0)
+            batch, found = tasks[at : at + size], [read.result() for read in reads[at : at + size]]
+            reads[at : at + size] = [Future()] * len(batch)  # let go of the pictures
+            results = _segment_batch(state, batch, [picture for picture, _ in found])
+            before, written = (
+                written,
+                [
+                    threads.submit(_write, state, task, picture, row, result) if picture else _known(row)
+                    for task, (picture, row), result in zip(batch, found, results, strict=True)
+                ],
+            )
+            yield from (Done(row.result(), seconds) for row in before)
+            seconds = (time.monotonic() - start) / len(batch)
+        yield from (Done(row.result(), seconds) for row in written)
+
+
+def _segment_batch(
+    state: Worker, tasks: Sequence[SegmentTask], pictures: Sequence[Picture | None]
+) -> list[Segmentation | Exception | None]:
+    """The result of each picture, None for one that could not be read; those of one product together."""
+    results: list[Segmentation | Exception | None] = [None] * len(tasks)
+    for _, places in groupby(range(len(tasks)), lambda place: id(tasks[place].profile)):
+        there = [(place, picture) for place in places if (picture := pictures[place]) is not None]
+        if there:
+            profile = tasks[there[0][0]].profile
+            for (place, _), result in zip(there, _each(state, [p for _, p in there], profile), strict=True):
+                results[place] = result
+    return results
+
+
+def _each(state: Worker, pictures: Sequence[Picture], profile: ObjectProfile) -> list[Segmentation | Exception]:
+    """The result of each picture, or why there is none. A batch that fails is done again one by one."""
+    try:
+        if len(pictures) > 1:
+            return list(state.segmenter.segment_batch(pictures, profile))
+        return [state.segmenter.segment(pictures[0], profile)]
+    except RunError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it costs one image alone
+        if len(pictures) == 1:
+            return [error]
+    return [_each(state, [picture], profile)[0] for picture in pictures]
+
+
+def _read(state: Worker, task: SegmentTask) -> tuple[Picture | None, Row]:
+    """The picture of a task and what is known of it; or None and why it cannot be read."""
     try:
         picture = read_image(task.path, state.config.reading)
-        facts = {
-            "sha256": picture.sha256,
-            "width": picture.width,
-            "height": picture.height,
-            "exif_orientation": picture.exif_orientation,
-            "warnings": list(picture.notes),
-        }
-        result = state.segmenter.segment(picture, task.profile)
-        output = state.config.output
+    except RunError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as in _each
+        return None, ({}, failure(error))
+    facts = {
+        "sha256": picture.sha256,
+        "width": picture.width,
+        "height": picture.height,
+        "exif_orientation": picture.exif_orientation,
+        "warnings": list(picture.notes),
+    }
+    return picture, (facts, None)
+
+
+def _write(
+    state: Worker, task: SegmentTask, picture: Picture, row: Row, result: Segmentation | Exception | None
+) -> Row:
+    """Write the files of a result, and complete its row."""
+    facts = row[0]
+    if not isinstance(result, Segmentation):
+        return facts, failure(result or InternalError("there is no result"))
+    output = state.config.output
+    try:
         write_result(
             state.root,
             task.image_id,
@@ -97,10 +182,16 @@ def _segment(state: Worker, task: SegmentTask) -> tuple[dict[str, Any], Failure 
         )
     except RunError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, it costs this image alone
+    except Exception as error:  # noqa: BLE001 - as in _each
         return facts, failure(error)
     facts["warnings"] += result.warnings
     return facts | {"verdict": result.verdict, "score": result.score, "regions": len(result.reported)}, None
+
+
+def _known(row: Row) -> Future[Row]:
+    future: Future[Row] = Future()
+    future.set_result(row)
+    return future
 
 
 def _overlay(image: Image, result: Segmentation, which: str) -> Image | None:

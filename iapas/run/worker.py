@@ -1,4 +1,4 @@
-"""The inside of a worker process: take a task, do it, reply, until the parent goes away.
+"""The inside of a worker process: take a group of tasks, do them, reply to each, until the parent goes away.
 
 Messages to the parent: ``Ready``, ``Done``, ``Failure``, or a RunError, which stops the run.
 """
@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -48,8 +48,12 @@ class Failure:
     details: str = ""
 
 
-def serve(link: Connection, setup: Callable[[], Any], work: Callable[[Any, Any], Any], parent: int) -> None:
-    """The main function of a worker: ``setup()`` once, then ``work(state, task)`` for each task that comes."""
+Work = Callable[[Any, Sequence[Any]], Iterator[Done | Failure]]
+"""``work(state, tasks)``: an outcome for each task, in their order, each as soon as it is known."""
+
+
+def serve(link: Connection, setup: Callable[[], Any], work: Work, parent: int) -> None:
+    """The main function of a worker: ``setup()`` once, then ``work(state, tasks)`` for each group that comes."""
     _settle(parent)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is gone, or done with us
         try:
@@ -64,17 +68,34 @@ def serve(link: Connection, setup: Callable[[], Any], work: Callable[[Any, Any],
             return
         link.send(Ready())
         while True:
-            link.send(_attempt(work, state, link.recv()))
+            _reply(link, work, state, link.recv())
 
 
-def _attempt(work: Callable[[Any, Any], Any], state: Any, task: Any) -> Done | Failure | RunError:
-    start = time.monotonic()
+def _reply(link: Connection, work: Work, state: Any, tasks: Sequence[Any]) -> None:
+    answered = 0
     try:
-        return Done(work(state, task), time.monotonic() - start)
+        for outcome in work(state, tasks):
+            link.send(outcome)
+            answered += 1
     except RunError as error:
-        return error
-    except Exception as error:  # noqa: BLE001 - whatever it is, it costs this task alone
-        return failure(error, time.monotonic() - start)
+        link.send(error)
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it costs this group alone
+        for _ in tasks[answered:]:
+            link.send(failure(error))
+
+
+def one_by_one(work: Callable[[Any, Any], Any], state: Any, tasks: Sequence[Any]) -> Iterator[Done | Failure]:
+    """``work(state, task)`` for each task alone: bind it with ``functools.partial``."""
+    for task in tasks:
+        start = time.monotonic()
+        try:
+            yield Done(work(state, task), time.monotonic() - start)
+        except RunError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it costs this task alone
+            yield failure(error, time.monotonic() - start)
 
 
 def failure(error: Exception, seconds: float = 0.0) -> Failure:

@@ -1,7 +1,8 @@
 """A pool of worker processes that outlives its workers: a dead or overdue one costs its own task, no other.
 
 ``concurrent.futures.ProcessPoolExecutor`` gives up when a worker dies; hence one pipe for each worker and a record
-of what was sent down it. A worker has one task in hand and one waiting, so that it never idles between two.
+of what was sent down it. Tasks go in groups (of one, unless models take batches): a worker has one group in hand
+and one waiting, so that it never idles between two.
 """
 
 from __future__ import annotations
@@ -17,25 +18,23 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from multiprocessing import connection
 from typing import Any
 
 from iapas.errors import RunError, TimedOut, WorkerCrash
-from iapas.run.worker import Done, Failure, Ready, serve
+from iapas.run.worker import Done, Failure, Ready, Work, serve
 
 log = logging.getLogger("iapas")
 
 Setup = Callable[[], Any]
-Work = Callable[[Any, Any], Any]
 
 _TICK = 0.25  # seconds between looks at the clock and at ``stop``
 _GRACE = 5.0  # seconds that tasks in hand have after ``stop``
-_DEPTH = 2  # tasks at a worker: one in hand, one waiting
+_DEPTH = 2  # groups at a worker: one in hand, one waiting
 _TRIES = 2
 _STARTS = 3  # workers in a row that may die while they start
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 @dataclass(eq=False)
@@ -45,22 +44,27 @@ class _Worker:
     sent: deque[_Sent] = field(default_factory=deque)
     ready: bool = False
     since: float = 0.0
-    """When it began with the first task of ``sent``."""
+    """When it began with the first task of the first group."""
 
 
 @dataclass(eq=False)
 class _Sent:
-    task: Any
+    tasks: deque[Any]
+    """Those of the group without an outcome."""
     tries: int = 0
 
 
 class Pool:
-    """Processes that each call ``setup()`` once and then ``work(state, task)``; all three must pickle.
+    """Processes that each call ``setup()`` once and then ``work(state, tasks)``; all must pickle.
 
     Use it in a ``with``: it starts the processes and ends them. ``time_limit``: seconds that a task may take.
+    ``group``: tasks that a worker is given at once. ``threads``: of BLAS and torch in each worker.
     """
 
-    def __init__(self, setup: Setup, work: Work, count: int, time_limit: float) -> None:
+    def __init__(
+        self, setup: Setup, work: Work, count: int, time_limit: float, *, group: int = 1, threads: int = 1
+    ) -> None:
+        self._group, self._environment = group, dict.fromkeys(_THREADS, str(threads))
         self._setup, self._work = setup, work
         self._count, self._limit, self._tries = count, time_limit, _TRIES
         self._workers: list[_Worker] = []
@@ -85,8 +89,9 @@ class Pool:
         """Each task with its outcome, as they are finished; tasks are taken as workers become free.
 
         A task that kills its worker, or is overdue, is tried again, ``tries`` times in all; then it is a
-        ``worker-crash`` or ``timeout`` Failure. After ``stop()`` no task is begun, and those in hand are waited for
-        a few seconds at most; the others have no outcome. Raises the RunError of a worker.
+        ``worker-crash`` or ``timeout`` Failure; the others of its group are sent again one by one. After ``stop()``
+        no task is begun, and those in hand are waited for a few seconds at most; the others have no outcome. Raises the
+        RunError of a worker.
         """
         waiting = iter(tasks)
         limit, self._tries = time_limit or self._limit, tries
@@ -119,7 +124,7 @@ class Pool:
         self._workers = []
 
     def _feed(self, waiting: Iterator[Any]) -> None:
-        """Give tasks to the workers that have room, those with nothing in hand first."""
+        """Give groups to the workers that have room, those with nothing in hand first."""
         for depth in range(_DEPTH):
             for index in range(self._count):
                 if index < len(self._workers) and len(self._workers[index].sent) > depth:
@@ -134,14 +139,15 @@ class Pool:
     def _next(self, waiting: Iterator[Any]) -> _Sent | None:
         if self._again:
             return self._again.popleft()
-        return next((_Sent(task) for task in waiting), None)
+        tasks = deque(islice(waiting, self._group))
+        return _Sent(tasks) if tasks else None
 
     def _send(self, worker: _Worker, sent: _Sent) -> None:
         if not worker.sent:
             worker.since = time.monotonic()
         worker.sent.append(sent)
         with suppress(OSError):  # it is dead: its end of the pipe tells, and the task goes to another
-            worker.link.send(sent.task)
+            worker.link.send(list(sent.tasks))
 
     def _wait(self) -> list[_Worker]:
         links: dict[Any, _Worker] = {worker.link: worker for worker in self._workers}
@@ -162,7 +168,11 @@ class Pool:
             return
         if isinstance(message, Failure):
             log.debug("%s", message.details)
-        yield worker.sent.popleft().task, message
+        tasks = worker.sent[0].tasks
+        task = tasks.popleft()
+        if not tasks:
+            worker.sent.popleft()
+        yield task, message
 
     def _died(self, worker: _Worker) -> Iterator[tuple[Any, Done | Failure]]:
         worker.process.join(1.0)
@@ -186,14 +196,20 @@ class Pool:
         if guilty is None:
             return
         log.info("a worker was replaced: %s", error)
-        if guilty.tries >= self._tries:
+        if len(guilty.tasks) == 1 and guilty.tries >= self._tries:
             self._again.remove(guilty)
-            yield guilty.task, Failure(error.code, str(error), seconds)
+            yield guilty.tasks[0], Failure(error.code, str(error), seconds)
 
     def _drop(self, worker: _Worker, blame: bool) -> None:
-        """End a worker and take its tasks back; only the first can be to blame, the others were waiting."""
+        """End a worker and take its tasks back; only the first group can be to blame, and is sent again in singles."""
         if blame and worker.sent:
-            worker.sent[0].tries += 1
+            guilty = worker.sent[0]
+            guilty.tries += 1
+            if len(guilty.tasks) > 1:
+                worker.sent.popleft()
+                first, *others = guilty.tasks
+                worker.sent.extendleft(_Sent(deque([task])) for task in reversed(others))
+                worker.sent.appendleft(_Sent(deque([first]), guilty.tries))
         self._again.extendleft(reversed(worker.sent))
         self._workers.remove(worker)
         worker.process.kill()
@@ -207,7 +223,7 @@ class Pool:
         process = context.Process(
             target=serve, args=(theirs, self._setup, self._work, os.getpid()), daemon=True, name="iapas-worker"
         )
-        with _hidden_main(), _environment(_ONE_THREAD), _signals_held():
+        with _hidden_main(), _environment(self._environment), _signals_held():
             process.start()
         theirs.close()
         return _Worker(process, ours)

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from iapas.errors import ImageTruncated, OutputError, RunError
-from iapas.run.worker import Done, Failure
+from iapas.run.worker import Done, Failure, one_by_one
 from iapas.run.workers import Pool
 
 
@@ -51,7 +51,7 @@ def _bad_setup(kind):
 
 
 def outcomes(tasks, workers=2, limit=30.0):
-    with Pool(_nothing, _work, workers, limit) as pool:
+    with Pool(_nothing, partial(one_by_one, _work), workers, limit) as pool:
         pairs = list(pool.run(tasks))
     assert sorted(task for task, _ in pairs) == sorted(tasks)
     return dict(pairs)
@@ -76,6 +76,32 @@ def test_a_task_is_tried_once_more(tmp_path):
     assert isinstance(outcomes([f"once:{tmp_path}/seen", "a"])[f"once:{tmp_path}/seen"], Done)
 
 
+def test_a_dead_worker_costs_one_task_of_its_group_alone(tmp_path):
+    tasks = [f"t{i}" for i in range(5)] + ["exit:3", f"once:{tmp_path}/seen"] + [f"u{i}" for i in range(5)]
+    with Pool(_nothing, partial(one_by_one, _work), 2, 30.0, group=4) as pool:
+        pairs = list(pool.run(tasks))
+    assert sorted(task for task, _ in pairs) == sorted(tasks)
+    assert {task: outcome.code for task, outcome in pairs if isinstance(outcome, Failure)} == {"exit:3": "worker-crash"}
+
+
+def test_an_overdue_task_costs_its_group_nothing():
+    with Pool(_nothing, partial(one_by_one, _work), 1, 1.0, group=5) as pool:
+        pairs = dict(pool.run(["a", "b", "hang:", "c", "d"]))
+    assert {task for task, outcome in pairs.items() if isinstance(outcome, Failure)} == {"hang:"}
+
+
+def _half(state, tasks):
+    yield Done("first", 0.0)
+    raise MemoryError
+
+
+def test_work_that_ends_early_fails_the_rest_of_its_group():
+    with Pool(_nothing, _half, 1, 30.0, group=3) as pool:
+        outcomes = [outcome for _, outcome in pool.run(["a", "b", "c"])]
+    assert [type(outcome) for outcome in outcomes] == [Done, Failure, Failure]
+    assert {outcome.code for outcome in outcomes[1:]} == {"oom"}
+
+
 def test_overdue_tasks_are_ended():
     start = time.monotonic()
     found = outcomes(["a", "hang:", "b", "c", "d"], limit=0.5)
@@ -94,20 +120,26 @@ def test_exceptions_become_failures():
 
 
 def test_a_run_error_stops_the_run():
-    with Pool(_nothing, _work, 2, 30.0) as pool, pytest.raises(OutputError, match=r"full \(make room\)") as caught:
+    with (
+        Pool(_nothing, partial(one_by_one, _work), 2, 30.0) as pool,
+        pytest.raises(OutputError, match=r"full \(make room\)") as caught,
+    ):
         list(pool.run(["a", "full:", "b"]))
     assert caught.value.exit_status == 5
 
 
 @pytest.mark.parametrize(("kind", "says"), [("die", "die while they start: exit code 7"), ("raise", "no model here")])
 def test_workers_that_cannot_start_stop_the_run(kind, says):
-    with Pool(partial(_bad_setup, kind), _work, 1, 30.0) as pool, pytest.raises(RunError, match=says):
+    with (
+        Pool(partial(_bad_setup, kind), partial(one_by_one, _work), 1, 30.0) as pool,
+        pytest.raises(RunError, match=says),
+    ):
         list(pool.run(["a"]))
 
 
 def test_stop_begins_no_more_tasks():
     seen = []
-    with Pool(_nothing, _work, 2, 30.0) as pool:
+    with Pool(_nothing, partial(one_by_one, _work), 2, 30.0) as pool:
         for task, _ in pool.run((f"t{i}" for i in range(10_000)), stop=lambda: len(seen) >= 10):
             seen.append(task)
     assert 10 <= len(seen) < 30
@@ -123,8 +155,9 @@ def test_workers_keep_to_one_core_ignore_ctrl_c_and_leave_stdout_alone(capfd):
 SCRIPT = """
 import sys; sys.path.insert(0, {here!r})
 from iapas.run.workers import Pool
-from test_workers import _nothing, _work
-pool = Pool(_nothing, _work, 2, 60.0).__enter__()  # no "if __name__" guard: workers must not run this script again
+from test_workers import _nothing, _work, one_by_one, partial
+# no "if __name__" guard: workers must not run this script again
+pool = Pool(_nothing, partial(one_by_one, _work), 2, 60.0).__enter__()
 for task, outcome in pool.run(["a", "b", *["hang:"] * {hangs}]):
     print(outcome.value[1], flush=True)
 pool.close()
