@@ -26,9 +26,10 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from iapas import Segmenter  # noqa: E402
-from iapas.core.metrics import average_precision, count, f1_max, iou_f1  # noqa: E402
+from iapas.core.metrics import count, iou_f1  # noqa: E402
 from iapas.core.saliency import Saliency, sharpen  # noqa: E402
 from iapas.core.scoring import calibrated_threshold  # noqa: E402
+from iapas.evaluation.pixels import PixelPool  # noqa: E402
 from iapas.prompting.lexicons import load_lexicon  # noqa: E402
 from iapas.types import ObjectProfile  # noqa: E402
 
@@ -135,11 +136,14 @@ def measure(item: Item) -> Measured:
 
 def figures(maps: list[np.ndarray], truths: list[np.ndarray], threshold: float) -> list[str]:
     """AP, F1-max and its threshold, F1 and IoU at the default threshold, over the pooled pixels."""
-    scores = np.concatenate([m.ravel() for m in maps]).astype(np.float32)
-    labels = np.concatenate([t.ravel() for t in truths])
-    best, at = f1_max(scores, labels)
-    iou, f1 = iou_f1(*count(scores >= threshold, labels))
-    return [f"{average_precision(scores, labels):.3f}", f"{best:.3f}", f"{at:.2f}", f"{f1:.3f}", f"{iou:.3f}"]
+    pooled = np.zeros(3, int)
+    with PixelPool() as pool:
+        for score_map, truth in zip(maps, truths, strict=True):
+            pool.add(score_map, truth)
+            pooled += count(score_map >= np.float32(threshold), truth)
+        found = pool.figures()
+    iou, f1 = iou_f1(*pooled.tolist())
+    return [f"{found.ap:.3f}", f"{found.f1_max:.3f}", f"{found.f1_threshold:.2f}", f"{f1:.3f}", f"{iou:.3f}"]
 
 
 def saliency(maps: list[np.ndarray], truths: list[np.ndarray]) -> str:
