@@ -59,7 +59,7 @@ class Reading(_Section):
 class Describe(_Section):
     """Stage 1: what the product is and what could be wrong with it."""
 
-    object: str = Field("", description="the product's name; empty: found by the tagger, if there is one")
+    product: str = Field("", description="the product's name; empty: found by the tagger, if there is one")
     prompt: str = Field("", description='anomaly phrases, "a . b"; empty: from the prompt generator')
     samples: int = Field(10, ge=1, le=1000, description="images that a profile is made from")
     seed: int = Field(111, ge=0, description="of the choice of these images")

@@ -74,7 +74,7 @@ class Segmenter:
             [np.ascontiguousarray(f[y0:y1, x0:x1]) for f, (x0, y0, x1, y1) in zip(frames, cuts, strict=True)],
             self._detector,
             self._generator,
-            object_name=normalise_phrase(self.config.describe.object),
+            object_name=normalise_phrase(self.config.describe.product),
             phrases=self._typed,
             append=self.config.describe.append,
         )
@@ -89,7 +89,7 @@ class Segmenter:
         What its user should know is added to ``found``; see profile_warnings.
         """
         found = {key: text for key, text in profile.found.items() if key not in _WARNINGS}
-        name, phrases = normalise_phrase(self.config.describe.object), self._typed
+        name, phrases = normalise_phrase(self.config.describe.product), self._typed
         if name and name != profile.object:
             found["object"] = "given by the user"
         if phrases and phrases != profile.phrases:
@@ -99,7 +99,8 @@ class Segmenter:
             for phrase in phrases or profile.phrases
         )
         completed = replace(profile, object=name or profile.object, phrases=full)
-        warnings = (_unknown_words(full, self._lexicon), _stale_threshold(self.config, completed))
+        reads = self.config.detector.name != "classical"  # then words need no meaning of ours
+        warnings = ("" if reads else _unknown_words(full, self._lexicon), _stale_threshold(self.config, completed))
         found |= {key: text for key, text in zip(_WARNINGS, warnings, strict=True) if text}
         return replace(completed, found=found)
 

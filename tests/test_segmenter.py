@@ -105,7 +105,7 @@ def test_the_users_words_take_the_place_of_the_profiles(surface):
     plain = Segmenter.from_config("embedded").describe([surface()])
     assert {phrase.source for phrase in plain.phrases} == {"lexicon"}
     typed = Segmenter.from_config(
-        "embedded", overrides={"describe.prompt": "Dark scratch . hole", "describe.object": "Plate"}
+        "embedded", overrides={"describe.prompt": "Dark scratch . hole", "describe.product": "Plate"}
     )
     for profile in (typed.describe([surface()]), typed.complete(plain)):
         assert [(p.text, p.source) for p in profile.phrases] == [("dark scratch", "user"), ("hole", "user")]

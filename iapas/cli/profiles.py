@@ -49,7 +49,7 @@ def describe(
         assignments,
         quiet,
         {
-            "describe.object": object_name,
+            "describe.product": object_name,
             "describe.prompt": prompt,
             "verdict.roi": roi,
             "output.per_folder": per_folder or None,

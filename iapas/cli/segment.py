@@ -73,7 +73,7 @@ def segment(
         assignments,
         quiet,
         {
-            "describe.object": object_name,
+            "describe.product": object_name,
             "describe.prompt": prompt,
             "verdict.threshold": number_or_word(threshold),
             "verdict.roi": roi,
