@@ -137,7 +137,7 @@ def f1_max_at(
     # Rows that count no pixel make the ranking stop there.
     marks = rows(places(score_bits(least), np.ones(least.size, np.int64)), np.zeros(least.size, np.int64))
     best, at = -1.0, np.nan
-    for step in pool._ranking(groups, [Run(marks.dtype, marks.size, marks)]):
+    for step in pool._ranking(groups, [Run.of(marks)]):
         stops = np.isin(step.scores, least)
         f1 = 2 * step.found[stops] / (step.found[stops] + step.passed[stops] + total)
         if f1.size and f1.max() > best:

@@ -24,26 +24,29 @@ _LEAST = 1 << 10  # far more than the equal keys that a run may hold, see ``spli
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Sorted keys or rows: in memory (``array``) or in ``scratch``, from the byte ``begin``."""
+    """Sorted keys or rows: where they are (in memory, or in a file from the byte ``begin``), and how many."""
 
+    place: Array | Scratch
     dtype: np.dtype[Any]
     size: int
-    array: Array | None = None
-    scratch: Scratch | None = None
     begin: int = 0
+
+    @classmethod
+    def of(cls, array: Array) -> Run:
+        """A run in memory."""
+        return cls(array, array.dtype, array.size)
 
     def read(self, start: int, end: int) -> Array:
         """The elements from ``start`` to before ``end``."""
-        if self.array is not None:
-            return self.array[start:end]
-        assert self.scratch is not None  # noqa: S101
-        return self.scratch.read(self.begin + start * self.dtype.itemsize, self.dtype, end - start)
+        if isinstance(self.place, Scratch):
+            return self.place.read(self.begin + start * self.dtype.itemsize, self.dtype, end - start)
+        return self.place[start:end]
 
     def spilled(self, scratch: Scratch) -> Run:
         """The same run, on the disk."""
-        if self.array is None:
+        if isinstance(self.place, Scratch):
             return self
-        return replace(self, array=None, scratch=scratch, begin=scratch.append(self.array))
+        return replace(self, place=scratch, begin=scratch.append(self.place))
 
 
 class Keys:
@@ -79,8 +82,8 @@ class Keys:
 
     def held(self) -> int:
         """Bytes in memory."""
-        kept = [run.array for run in self.runs if run.array is not None]
-        return sum(array.nbytes for array in (*self._loose, *self._rows, *kept))
+        kept = [run.place.nbytes for run in self.runs if not isinstance(run.place, Scratch)]
+        return sum(array.nbytes for array in (*self._loose, *self._rows)) + sum(kept)
 
     def _sort(self) -> None:
         if not self._loose:
@@ -106,7 +109,7 @@ class Keys:
 
     def _keep(self, array: Array) -> None:
         if array.size:
-            self.runs.append(Run(array.dtype, array.size, array))
+            self.runs.append(Run.of(array))
 
 
 class _Reader:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from iapas.errors import OutputError
 from iapas.files.atomic import guarded
 
 
@@ -38,7 +39,10 @@ class Scratch:
         with guarded(self._folder):
             self._file.seek(begin)
             while view:
-                view = view[self._file.readinto(view) or _ended(self._folder) :]
+                got = self._file.readinto(view)
+                if not got:
+                    raise OutputError(f"a temporary file in {self._folder} is shorter than what was written to it")
+                view = view[got:]
         return array
 
     def close(self) -> None:
@@ -46,7 +50,3 @@ class Scratch:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def _ended(folder: Path) -> int:
-    raise OSError(f"a temporary file in {folder} is shorter than what was written to it")
