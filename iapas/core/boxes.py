@@ -40,3 +40,28 @@ def within_image(regions: Regions) -> Regions:
     boxes = clip_boxes(regions.boxes, regions.size)
     has_area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     return replace(regions, boxes=boxes).take(has_area)
+
+
+def overlaps(box: npt.NDArray[Any], boxes: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """(N,) float64 in [0, 1]: how much ``box`` (4,) and each of ``boxes`` overlap (IoU); 0 where neither has area."""
+    box, boxes = np.asarray(box, np.float64), np.asarray(boxes, np.float64)
+    shared = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    intersection = np.maximum(shared, 0).prod(axis=1)
+    union = np.maximum(box[2:] - box[:2], 0).prod() + np.maximum(boxes[:, 2:] - boxes[:, :2], 0).prod(axis=1)
+    union -= intersection
+    return np.divide(intersection, union, out=np.zeros(len(boxes)), where=union > 0)
+
+
+def nms(boxes: npt.NDArray[Any], scores: npt.NDArray[Any], limit: float) -> npt.NDArray[np.int64]:
+    """The indices of ``boxes`` (N, 4) left by greedy non-maximum suppression, highest of ``scores`` (N,) first.
+
+    A box goes when its overlap (IoU) with a better one that stays is above ``limit``; of equal scores the earlier
+    box is the better one.
+    """
+    waiting = np.argsort(-np.asarray(scores, np.float64), kind="stable")
+    kept = []
+    while len(waiting):
+        best, waiting = waiting[0], waiting[1:]
+        kept.append(best)
+        waiting = waiting[overlaps(boxes[best], boxes[waiting]) <= limit]
+    return np.array(kept, np.int64)
