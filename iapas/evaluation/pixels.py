@@ -61,7 +61,7 @@ class PixelPool:
             raise ValueError(f"a map must have two axes, got shape {truth.shape}")
         bits, flags = score_bits(scores).ravel(), np.ascontiguousarray(truth).ravel()
         areas, regions = region_areas(truth)
-        negatives, positives = self._groups.setdefault(group, (Keys(np.uint32), Keys(np.uint64)))
+        negatives, positives = self._groups.setdefault(group, (Keys(), Keys()))
         if areas.size:
             positives.add(places(bits[flags], areas))
         constant = runs_of_negatives(bits, flags)

@@ -52,8 +52,7 @@ class Run:
 class Keys:
     """Pixels of one kind, positive or negative, of one group."""
 
-    def __init__(self, dtype: type) -> None:
-        self._dtype = dtype
+    def __init__(self) -> None:
         self._loose: list[Array] = []
         self._rows: list[Rows] = []
         self.runs: list[Run] = []
