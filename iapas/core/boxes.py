@@ -49,7 +49,8 @@ def overlaps(box: npt.NDArray[Any], boxes: npt.NDArray[Any]) -> npt.NDArray[np.f
     intersection = np.maximum(shared, 0).prod(axis=1)
     union = np.maximum(box[2:] - box[:2], 0).prod() + np.maximum(boxes[:, 2:] - boxes[:, :2], 0).prod(axis=1)
     union -= intersection
-    return np.divide(intersection, union, out=np.zeros(len(boxes)), where=union > 0)
+    shares: npt.NDArray[np.float64] = np.divide(intersection, union, out=np.zeros(len(boxes)), where=union > 0)
+    return shares
 
 
 def nms(boxes: npt.NDArray[Any], scores: npt.NDArray[Any], limit: float) -> npt.NDArray[np.int64]:
