@@ -24,6 +24,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
+from benchmark_page import write_section  # noqa: E402
 
 from iapas import Segmenter  # noqa: E402
 from iapas.core.metrics import count, iou_f1  # noqa: E402
@@ -205,8 +206,6 @@ def cost(data: Path) -> tuple[float, float]:
     return 1000 * spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-BEGIN, END = "<!-- scripts/bench_embedded.py: begin -->", "<!-- scripts/bench_embedded.py: end -->"
-
 HEAD = """## The embedded default
 
 Made by `{command}`; do not edit. Single thread per process, {versions}.
@@ -221,13 +220,6 @@ them nothing but the picture is known. F1 and IoU are at the default threshold, 
 | set | images | words | AP | F1-max | at | F1 | IoU | S / MAE / max F |
 |---|---|---|---|---|---|---|---|---|
 """
-
-
-def write_section(page: Path, text: str) -> None:
-    """Put the text between the marks of ``page``, at its end where there are none yet; the rest stays."""
-    before, _, rest = (page.read_text(encoding="utf-8") if page.exists() else "# Benchmarks\n\n").partition(BEGIN)
-    after = rest.partition(END)[2] or "\n"
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
 
 
 def main() -> None:
@@ -264,7 +256,7 @@ def main() -> None:
     )
     print("".join(lines[1:]))
     if options.out:
-        write_section(options.out, "".join(lines))
+        write_section(options.out, "bench_embedded.py", "".join(lines))
 
 
 if __name__ == "__main__":

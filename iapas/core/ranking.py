@@ -137,10 +137,12 @@ def split_ties(keys: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Rows]:
     tied = keys[: long.size][long]
     tied = tied[_starts(tied)]
     first, last = np.searchsorted(keys, tied, "left"), np.searchsorted(keys, tied, "right")
-    if not tied.size:
-        return keys, rows(tied, last - first)
-    kept = [keys[start:end] for start, end in zip([0, *last], [*first, keys.size], strict=True)]
-    return np.concatenate(kept), rows(tied, last - first)
+    if tied.size:
+        edges = np.zeros(keys.size + 1, np.int8)
+        edges[first] += 1
+        edges[last] -= 1
+        keys = keys[np.cumsum(edges[:-1], dtype=np.int8) == 0]
+    return keys, rows(tied, last - first)
 
 
 def steps(pixels: Pixels, before: Tally = Tally()) -> Steps:
