@@ -8,7 +8,7 @@ pixels of the image. What ``encode`` returns is the back end's own: callers only
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy.typing as npt
@@ -18,10 +18,28 @@ from iapas.types import FloatMap, Image, Phrase, Regions
 
 @dataclass(frozen=True)
 class PromptContext:
-    """What is known of a product when its anomaly phrases are asked for."""
+    """What is known of a product when its anomaly phrases are asked for.
+
+    ``by_tags``: a generator is told all the tags where it would be told the object's name.
+    """
 
     object: str = ""
     tags: tuple[str, ...] = ()
+    material: str = ""
+    by_tags: bool = False
+
+    @property
+    def subject(self) -> str:
+        """What a question calls the product: its name, or all its tags; "" when neither is known."""
+        return ", ".join(self.tags) if self.by_tags and self.tags else self.object
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a prompt generator says: the phrases, and for ``ObjectProfile.found`` in words how it came to them."""
+
+    phrases: tuple[Phrase, ...]
+    found: dict[str, str] = field(default_factory=dict)
 
 
 class Tagger(Protocol):
@@ -37,8 +55,20 @@ class Tagger(Protocol):
 class PromptGenerator(Protocol):
     """Names what could be wrong (a lexicon, or a language model)."""
 
-    def phrases(self, context: PromptContext, images: Sequence[Image]) -> list[Phrase]:
+    def phrases(self, context: PromptContext, images: Sequence[Image]) -> Answer:
         """The anomaly phrases for a product, in a stable order; ``images`` are a sample of it and may be empty."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Chat(Protocol):
+    """Answers in words (a language model, here or at an endpoint)."""
+
+    name: str
+
+    def reply(self, system: str, user: str, seed: int) -> str:
+        """The reply to one question, raw; the same for the same ``seed`` where the model's host keeps to it."""
         ...
 
     def close(self) -> None: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -31,6 +32,15 @@ class Phrase:
     text: str
     source: Source = "user"
     attributes: tuple[str, ...] = ()
+
+
+def normalise_phrase(text: str) -> str:
+    """One phrase as detectors want it: lower case, single spaces, none of the characters that part phrases.
+
+    >>> normalise_phrase("  Close-up, No. 5 ")
+    'close-up no 5'
+    """
+    return " ".join(re.sub(r"[.,;|\"“”\x00-\x1f]+", " ", text.lower()).split())
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from iapas import shipped
 from iapas.errors import ConfigError
-from iapas.protocols import PromptContext
-from iapas.types import Image, Phrase, Source
+from iapas.protocols import Answer, PromptContext
+from iapas.types import Image, Phrase, Source, normalise_phrase
 
 MAX_PHRASE_LENGTH = 100
 """Characters; a phrase beyond this is prose, which no detector reads as one thing to look for."""
@@ -65,9 +65,10 @@ class LexiconPrompts:
 
     lexicon: Lexicon
 
-    def phrases(self, context: PromptContext, images: Sequence[Image]) -> list[Phrase]:
+    def phrases(self, context: PromptContext, images: Sequence[Image]) -> Answer:
         """The lexicon's phrases; neither ``context`` nor ``images`` matter."""
-        return [self.lexicon.phrase(text, "lexicon") for text in self.lexicon.phrases]
+        phrases = tuple(self.lexicon.phrase(text, "lexicon") for text in self.lexicon.phrases)
+        return Answer(phrases, {"phrases": f"from the lexicon {self.lexicon.name}"})
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -110,15 +111,6 @@ def split_prompt(text: str) -> list[str]:
                 "part phrases with ' . '"
             )
     return list(dict.fromkeys(phrases))
-
-
-def normalise_phrase(text: str) -> str:
-    """One phrase as detectors want it: lower case, single spaces, none of the characters that part phrases.
-
-    >>> normalise_phrase("  Close-up, No. 5 ")
-    'close-up no 5'
-    """
-    return " ".join(re.sub(r"[.,;|\"“”\x00-\x1f]+", " ", text.lower()).split())
 
 
 def _is_texts(value: object) -> bool:

@@ -55,7 +55,7 @@ def test_unknown_words_are_named_and_function_words_are_not():
 
 
 def test_the_lexicon_is_a_prompt_generator():
-    phrases = LexiconPrompts(LEXICON).phrases(PromptContext("nut"), [])
+    phrases = LexiconPrompts(LEXICON).phrases(PromptContext("nut"), []).phrases
     assert [(p.text, p.source) for p in phrases] == [("scratch", "lexicon"), ("dark hole", "lexicon")]
     assert phrases[1].attributes == ("dark", "dark", "compact")
 

@@ -4,68 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stage_fakes import FakeDecoder, FakeDetector, image
 
 from iapas.core.scoring import score_map
-from iapas.protocols import PromptContext
-from iapas.stages.describe import describe
 from iapas.stages.segment import Rules, combine_frames, segment
 from iapas.types import ObjectProfile, Phrase, Regions
 
 RULES = Rules(threshold=0.5)
-
-
-def image(height=100, width=100):
-    return np.zeros((height, width, 3), np.uint8)
-
-
-class FakeDetector:
-    """Answers with fixed boxes for each phrase: {text: [(box, score)]}; no masks, as Grounding DINO."""
-
-    def __init__(self, answers):
-        self.answers = answers
-        self.passes = []
-
-    def encode(self, images):
-        return [img.shape[:2] for img in images]
-
-    def detect(self, encoded, phrases):
-        self.passes.append([phrase.text for phrase in phrases])
-        return [self.regions(size, phrases) for size in encoded]
-
-    def regions(self, size, phrases):
-        found = [(box, score, p.text) for p in phrases for box, score in self.answers.get(p.text, ())]
-        boxes = np.array([box for box, _, _ in found], np.float32).reshape(-1, 4)
-        scores = np.array([score for _, score, _ in found], np.float32)
-        return Regions(size, boxes, scores, [text for _, _, text in found])
-
-
-class FakeDecoder:
-    """Draws the ellipse in each box, as a mask of the whole image."""
-
-    def __init__(self):
-        self.calls = 0
-
-    def encode(self, images):
-        return [img.shape[:2] for img in images]
-
-    def decode(self, encoded, *, boxes=None, points=None):
-        self.calls += 1
-        return [[self.draw(size, box) for box in image_boxes] for size, image_boxes in zip(encoded, boxes, strict=True)]
-
-    def draw(self, size, box):
-        ys, xs = np.mgrid[: size[0], : size[1]]
-        cx, cy, rx, ry = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, (box[2] - box[0]) / 2, (box[3] - box[1]) / 2
-        return ((xs + 0.5 - cx) / rx) ** 2 + ((ys + 0.5 - cy) / ry) ** 2 <= 1
-
-
-class FakeGenerator:
-    def phrases(self, context: PromptContext, images):
-        return [Phrase(f"broken {context.object}", "model")]
-
-
-class FakeTagger:
-    def tag(self, images):
-        return [["close-up", "screw", "table"]] * len(images)
 
 
 PROFILE = ObjectProfile("screw", (Phrase("dent", "user"), Phrase("rust", "user")), object_size=0.5)
@@ -124,21 +69,6 @@ def test_the_notes_of_a_detector_are_warnings_of_the_image():
         (result,) = segment([image()], PROFILE, detector, None, rules)
         assert result.warnings == ("looked at half the size",)
         assert len(result.regions) >= 1
-
-
-def test_phrases_are_appended_to_those_of_the_generator_alone():
-    append = ("abnormal", "{object}", "broken screw")
-    detector = FakeDetector({"screw": [((0, 0, 100, 50), 0.9)]})
-    found = describe([image()], detector, FakeGenerator(), object_name="screw", append=append)
-    assert [(p.text, p.source) for p in found.phrases] == [
-        ("broken screw", "model"),
-        ("abnormal", "lexicon"),
-        ("screw", "object"),
-    ]
-    unnamed = describe([image()], detector, FakeGenerator(), append=append)
-    assert [p.text for p in unnamed.phrases] == ["broken ", "abnormal", "broken screw"]
-    typed = describe([image()], detector, FakeGenerator(), phrases=[Phrase("dent")], append=append)
-    assert [p.text for p in typed.phrases] == ["dent"]
 
 
 def test_fault_26_no_box_gives_a_valid_empty_result():
@@ -232,25 +162,3 @@ def test_frames_of_one_scene_become_one_result():
     combined = combine_frames([one, two], RULES)
     assert len(combined.regions) == 1
     assert combined.score == pytest.approx(0.6)
-
-
-def test_describe_names_the_best_grounded_tag_and_measures_it():
-    detector = FakeDetector({"screw": [((0, 0, 50, 50), 0.8)], "table": [((0, 0, 100, 100), 0.7)]})
-    profile = describe([image(), image()], detector, FakeGenerator(), FakeTagger())
-    assert profile.object == "screw"
-    assert profile.object_size == pytest.approx(0.25)
-    assert [p.text for p in profile.phrases] == ["broken screw"]
-    assert not any("close-up" in phrases for phrases in detector.passes)
-
-
-def test_describe_asks_nobody_when_the_user_says():
-    detector = FakeDetector({"nut": [((0, 0, 50, 50), 0.8)]})
-    profile = describe([image()], detector, FakeGenerator(), FakeTagger(), object_name="nut", phrases=[Phrase("dent")])
-    assert (profile.object, [p.text for p in profile.phrases]) == ("nut", ["dent"])
-    assert profile.found["object"] == profile.found["phrases"] == "given by the user"
-
-
-def test_describe_without_images_or_objects_is_a_profile_too():
-    profile = describe([], FakeDetector({}), FakeGenerator())
-    assert profile.object_size is None
-    assert "not found" in profile.found["object_size"]
