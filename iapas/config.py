@@ -62,13 +62,38 @@ class Describe(_Section):
     product: str = Field("", description="the product's name; empty: found by the tagger, if there is one")
     prompt: str = Field("", description='anomaly phrases, "a . b"; empty: from the prompt generator')
     samples: int = Field(10, ge=1, le=1000, description="images that a profile is made from")
-    seed: int = Field(111, ge=0, description="of the choice of these images")
+    seed: int = Field(111, ge=0, description="of the choice of these images, and of the generator's first try")
     tagger: Literal["none"] = Field("none", description="the model that names the product")
-    generator: Literal["lexicon"] = Field("lexicon", description="what names the possible defects")
+    object: Literal["phrase", "tags"] = Field(
+        "phrase", description="what the generator is told of the product: its name, or all its tags"
+    )
+    material: str = Field("", description="what the product is made of, for templates that ask for {material}")
+    generator: Literal["lexicon", "llm", "endpoint"] = Field(
+        "lexicon", description="what names the possible defects; llm: a model here, endpoint: one at generator.url"
+    )
     lexicon: str = Field("default", description="a lexicon in prompts/lexicons, or a YAML file")
     append: list[str] = Field(
         [], description="phrases asked for beside the generator's; {object} stands for the product's name"
     )
+
+
+class GeneratorSettings(_Section):
+    """The language model that is asked what could be wrong, for describe.generator llm and endpoint."""
+
+    model: str = Field("", description="llm: a model's name (iapas models list), or its folder")
+    template: str = Field("paper", description="the question: a template in prompts/templates, or a YAML file")
+    quantization: Literal["none", "8bit", "4bit"] = Field(
+        "none", description="llm: of the weights, by bitsandbytes; less memory, other replies"
+    )
+    temperature: float = Field(0.6, ge=0, le=5, description="of the sampling; 0: always the likeliest word")
+    top_p: float = Field(0.9, gt=0, le=1, description="words are drawn from the likeliest of this total probability")
+    max_new_tokens: int = Field(512, ge=1, le=8192, description="longest reply")
+    retries: int = Field(2, ge=0, le=20, description="further tries, each with the next seed, for a useless reply")
+    max_phrases: int = Field(30, ge=1, le=1000, description="phrases taken of a reply, the first ones")
+    constrained: bool = Field(False, description="llm: only words in the reply's form can be drawn (outlines)")
+    url: str = Field("", description="endpoint: of an OpenAI-compatible server; its key is taken from IAPAS_API_KEY")
+    served_model: str = Field("", description="endpoint: the model's name there")
+    timeout: float = Field(120.0, gt=0, le=3600, description="endpoint: seconds for one reply")
 
 
 class DetectorSettings(_Section):
@@ -171,6 +196,7 @@ class Config(_Section):
     title: str = Field("", description="what runs, in plain words: in the log, run.json and the report")
     reading: Reading = Reading()
     describe: Describe = Describe()
+    generator: GeneratorSettings = GeneratorSettings()
     detector: DetectorSettings = DetectorSettings()
     decoder: DecoderSettings = DecoderSettings()
     models: Models = Models()
@@ -183,14 +209,21 @@ class Config(_Section):
     @property
     def uses_models(self) -> bool:
         """Whether foundation models take part."""
-        return self.detector.name != "classical" or self.decoder.name != "none"
+        own = (self.detector.name != "classical", self.decoder.name != "none", self.describe.generator == "llm")
+        return any(own) or self.describe.tagger != "none"
 
     def results(self) -> dict[str, Any]:
-        """The settings that change results, as plain data; paths to content are the caller's to add."""
-        return self.model_dump(
-            mode="json",
-            exclude={"run": True, "title": True, "name": True, "models": {"root"}, "output": {"overlay", "thumbnails"}},
-        )
+        """The settings that change results, as plain data; paths to content are the caller's to add.
+
+        Not the endpoint's address: where a model is served may change without that it is another one.
+        """
+        unchanging: dict[str, Any] = {
+            **dict.fromkeys(("run", "title", "name"), True),
+            "models": {"root"},
+            "output": {"overlay", "thumbnails"},
+            "generator": {"url", "timeout"},
+        }
+        return self.model_dump(mode="json", exclude=unchanging)
 
     def fingerprint(self) -> str:
         """64 hex digits over everything here that changes results."""

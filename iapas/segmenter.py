@@ -20,11 +20,11 @@ from iapas.core.scoring import ANY_POSITIVE
 from iapas.core.tiles import Frame
 from iapas.errors import ConfigError, ImageError, MissingError
 from iapas.files.images import Picture, read_image, read_mask
-from iapas.prompting.lexicons import Lexicon, LexiconPrompts, load_lexicon, normalise_phrase, split_prompt
+from iapas.prompting.lexicons import Lexicon, LexiconPrompts, load_lexicon, split_prompt
 from iapas.protocols import Detector, MaskDecoder, PromptGenerator
 from iapas.stages.describe import describe
 from iapas.stages.segment import Rules, combine_frames, paste, segment
-from iapas.types import BoolMap, Image, ObjectProfile, Phrase, Segmentation
+from iapas.types import BoolMap, Image, ObjectProfile, Phrase, Segmentation, normalise_phrase
 
 if TYPE_CHECKING:
     from iapas.models.loading import Runtime

@@ -10,10 +10,10 @@ from iapas.prompting.lexicons import (
     Lexicon,
     LexiconPrompts,
     load_lexicon,
-    normalise_phrase,
     split_prompt,
 )
 from iapas.protocols import PromptContext
+from iapas.types import normalise_phrase
 
 WORDS = {"dark": ("dark",), "hole": ("dark", "compact"), "scratch": ("elongated",), "pin-hole": ("small",)}
 LEXICON = Lexicon("test", ("scratch", "dark hole"), WORDS)
