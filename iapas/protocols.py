@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from iapas.types import FloatMap, Image, Phrase, Regions
+from iapas.types import FloatMap, Image, MaskCrop, Phrase, Regions
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,8 @@ class MaskDecoder(Protocol):
         *,
         boxes: Sequence[FloatMap] | None = None,
         points: Sequence[FloatMap] | None = None,
-    ) -> list[list[npt.NDArray[Any]]]:
-        """For each image the masks of its boxes, or of its (N, 2) float32 x y points.
-
-        A mask is (H, W) in image pixels: bool, or uint8 0..255 where soft.
-        """
+    ) -> list[list[MaskCrop]]:
+        """For each image the masks of its boxes, or of its (N, 2) float32 x y points, one each, in their order."""
         ...
 
     def close(self) -> None: ...

@@ -134,6 +134,37 @@ def crop_frame(box: npt.NDArray[Any], size: tuple[int, int]) -> tuple[int, int, 
     return x0, y0, max(x0, min(width, int(np.ceil(box[2])))), max(y0, min(height, int(np.ceil(box[3]))))
 
 
+@dataclass(frozen=True, eq=False)
+class MaskCrop:
+    """One mask of an image, only where it is, so that hundreds of a large image stay small.
+
+    ``frame``: x0, y0, x1, y1, whole pixels of the image, end excluded. ``pixels``: (y1 - y0, x1 - x0) uint8, 0..255
+    (0 and 255 alone where hard); the mask is 0 elsewhere.
+    """
+
+    frame: tuple[int, int, int, int]
+    pixels: npt.NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        x0, y0, x1, y1 = self.frame
+        _require(self.pixels.dtype == np.uint8, f"a mask's pixels must be uint8, got {self.pixels.dtype}")
+        _require(
+            self.pixels.shape == (y1 - y0, x1 - x0),
+            f"a mask's pixels must have shape {(y1 - y0, x1 - x0)}, got {self.pixels.shape}",
+        )
+
+    @classmethod
+    def of(cls, mask: npt.NDArray[Any], origin: tuple[int, int] = (0, 0)) -> MaskCrop:
+        """The mask (h, w), bool or uint8 0..255, whose first pixel is the image's pixel ``origin`` (x, y)."""
+        ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not len(ys):
+            return cls((*origin, *origin), np.zeros((0, 0), np.uint8))
+        y0, y1, x0, x1 = int(ys[0]), int(ys[-1]) + 1, int(xs[0]), int(xs[-1]) + 1
+        cut = mask[y0:y1, x0:x1]
+        pixels = cut.astype(np.uint8) * np.uint8(255) if mask.dtype == bool else cut.copy()
+        return cls((origin[0] + x0, origin[1] + y0, origin[0] + x1, origin[1] + y1), pixels)
+
+
 @dataclass(frozen=True)
 class ObjectProfile:
     """What stage 1 found out about a product.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from iapas.types import ObjectProfile, Regions, Segmentation, crop_frame
+from iapas.types import MaskCrop, ObjectProfile, Regions, Segmentation, crop_frame
 
 SIZE = (20, 30)
 
@@ -89,3 +89,27 @@ def test_a_result_is_checked_too():
 def test_profiles_are_checked(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ObjectProfile(**wrong)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_a_mask_crop_holds_the_mask_and_nothing_around_it(soft):
+    mask = np.zeros(SIZE, np.uint8 if soft else bool)
+    mask[4, 7] = mask[6, 5] = 90 if soft else 1
+    crop = MaskCrop.of(mask, origin=(100, 50))
+    assert crop.frame == (105, 54, 108, 57)
+    expected = np.zeros((3, 3), np.uint8)
+    expected[0, 2] = expected[2, 0] = 90 if soft else 255
+    np.testing.assert_array_equal(crop.pixels, expected)
+    assert not np.shares_memory(crop.pixels, mask)  # the whole mask can go
+
+
+def test_an_empty_mask_is_a_crop_without_pixels():
+    crop = MaskCrop.of(np.zeros(SIZE, bool))
+    assert (crop.frame, crop.pixels.shape) == ((0, 0, 0, 0), (0, 0))
+
+
+def test_mask_crops_are_checked_when_they_are_made():
+    with pytest.raises(ValueError, match=r"shape \(2, 3\), got \(3, 2\)"):
+        MaskCrop((1, 1, 4, 3), np.zeros((3, 2), np.uint8))
+    with pytest.raises(ValueError, match="uint8"):
+        MaskCrop((1, 1, 4, 3), np.zeros((2, 3), bool))

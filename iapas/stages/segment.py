@@ -13,7 +13,7 @@ from iapas.core.scoring import score_map, threshold_mask
 from iapas.core.tiles import Frame, merge_views, place, tile_frames
 from iapas.protocols import Detector, MaskDecoder
 from iapas.stages.describe import ANY_OBJECT, object_share
-from iapas.types import BoolMap, Image, ObjectProfile, Phrase, Regions, Segmentation, crop_frame
+from iapas.types import BoolMap, Image, MaskCrop, ObjectProfile, Phrase, Regions, Segmentation, crop_frame
 
 
 @dataclass(frozen=True)
@@ -119,19 +119,21 @@ def _with_masks(image: Image, regions: Regions, decoder: MaskDecoder | None) -> 
     return _mask_regions(regions, masks)
 
 
-def _mask_regions(regions: Regions, masks: Sequence[Any]) -> Regions:
-    """Regions with the decoder's (H, W) masks; a mask may pass its box, which then grows to hold it."""
+def _mask_regions(regions: Regions, masks: Sequence[MaskCrop]) -> Regions:
+    """Regions with the decoder's masks; a mask may pass its box, which then grows to hold it."""
     boxes, crops = [], []
     for box, mask in zip(regions.boxes, masks, strict=True):
-        soft = mask.astype(np.uint8) * 255 if mask.dtype == bool else mask
-        ys, xs = np.flatnonzero(soft.any(axis=1)), np.flatnonzero(soft.any(axis=0))
+        x0, y0, x1, y1 = mask.frame
         grown = box.copy()
-        if len(ys):
-            grown[:2] = np.minimum(box[:2], (xs[0], ys[0]))
-            grown[2:] = np.maximum(box[2:], (xs[-1] + 1, ys[-1] + 1))
-        x0, y0, x1, y1 = crop_frame(grown, regions.size)
+        if mask.pixels.size:
+            grown[:2] = np.minimum(box[:2], (x0, y0))
+            grown[2:] = np.maximum(box[2:], (x1, y1))
+        left, top, right, bottom = crop_frame(grown, regions.size)
+        crop = np.zeros((bottom - top, right - left), np.uint8)
+        if mask.pixels.size:
+            crop[y0 - top : y1 - top, x0 - left : x1 - left] = mask.pixels
         boxes.append(grown)
-        crops.append(np.ascontiguousarray(soft[y0:y1, x0:x1], np.uint8))
+        crops.append(crop)
     return replace(regions, boxes=np.stack(boxes), crops=tuple(crops))
 
 

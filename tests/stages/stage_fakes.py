@@ -3,7 +3,7 @@
 import numpy as np
 
 from iapas.protocols import Answer, PromptContext
-from iapas.types import Phrase, Regions
+from iapas.types import MaskCrop, Phrase, Regions
 
 
 def image(height=100, width=100):
@@ -32,7 +32,7 @@ class FakeDetector:
 
 
 class FakeDecoder:
-    """Draws the ellipse in each box, as a mask of the whole image."""
+    """Draws the ellipse in each box."""
 
     def __init__(self):
         self.calls = 0
@@ -42,7 +42,8 @@ class FakeDecoder:
 
     def decode(self, encoded, *, boxes=None, points=None):
         self.calls += 1
-        return [[self.draw(size, box) for box in image_boxes] for size, image_boxes in zip(encoded, boxes, strict=True)]
+        asked = zip(encoded, boxes, strict=True)
+        return [[MaskCrop.of(self.draw(size, box)) for box in image_boxes] for size, image_boxes in asked]
 
     def draw(self, size, box):
         ys, xs = np.mgrid[: size[0], : size[1]]
