@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from iapas.config import Config
 from iapas.errors import MissingError
-from iapas.models import memory, precision
-from iapas.models.registry import absent_files, require_packages
+from iapas.models import checksums, memory, precision
+from iapas.models.registry import absent_files, go_offline, require_packages
 
 log = logging.getLogger("iapas")
 
@@ -36,6 +36,8 @@ class Runtime:
         Raises MissingError when packages are missing, or for ``--device cuda`` where CUDA cannot be used.
         """
         require_packages()
+        if config.run.offline:
+            go_offline()
         memory.settle()
         import torch
 
@@ -49,14 +51,15 @@ class Runtime:
 def load(model_class: str, folder: Path, runtime: Runtime) -> Any:
     """The model of transformers' class ``model_class`` (a name), fp32, in eval mode, without gradients, on the device.
 
-    Strict: raises MissingError when a tensor is missing, of another shape, or cannot be read; tensors too many are
-    logged. Never runs code or unpickles from ``folder``.
+    Strict: raises MissingError when a file is not what its checksum says, or a tensor is missing, of another shape, or
+    cannot be read; tensors too many are logged. Never runs code or unpickles from ``folder``.
     """
     require_packages()
     memory.settle()
     absent = absent_files(folder)
     if absent:
         raise MissingError(f"{folder} has no {absent[0]}", _AGAIN)
+    checksums.verify(folder)
     with _quiet():
         import torch
         import transformers
@@ -71,7 +74,9 @@ def load(model_class: str, folder: Path, runtime: Runtime) -> Any:
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # so that they are told below, and by name
             )
-        except (OSError, ValueError, RuntimeError, _safetensors_error()) as error:
+        except Exception as error:  # of many kinds, for whatever is wrong with the files
+            if memory.is_out_of_memory(error):
+                raise
             raise MissingError(f"{folder} cannot be loaded as {model_class}: {_first_line(error)}", _AGAIN) from error
     _check(found, folder, model_class)
     return model.eval().requires_grad_(False).to(runtime.device)
@@ -159,13 +164,6 @@ def _quiet() -> Iterator[None]:
         transformers_logging.set_verbosity(level)
         if bars:
             transformers_logging.enable_progress_bar()
-
-
-def _safetensors_error() -> type[Exception]:
-    from safetensors import SafetensorError
-
-    error: type[Exception] = SafetensorError
-    return error
 
 
 def _first_line(error: object) -> str:

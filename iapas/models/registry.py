@@ -1,8 +1,8 @@
 """The models that iapas knows by name, as a table, and where their files lie. Nothing here asks the network.
 
-Sources of the table: the model pages at huggingface.co as publicly archived. A ``revision`` is a commit that such a
-page shows; ``main`` where none was found. No entry could be downloaded where iapas was written, so repositories, commits and
-sizes are unverified until ``iapas models fetch`` has run.
+Sources of the table: archived pages of huggingface.co and public source that pins the same files. A ``revision`` is a
+commit stated there, ``main`` where none was found; sizes are of model.safetensors there (mm-grounding-dino-base and
+sam-hq-vit-huge: estimated). No entry could be downloaded where iapas was written: all of it is unverified here.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import json
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from iapas.config import Config
 from iapas.errors import ConfigError, MissingError
@@ -51,46 +53,32 @@ class Entry:
         return f"{size(self.megabytes)}, {self.licence} ({use}), {gate}"
 
 
-def _entry(name: str, kind: Kind, repository: str, megabytes: int, revision: str = "main") -> Entry:
-    """An entry under Apache-2.0, as all so far are."""
+_TABLE = """
+grounding-dino-tiny grounding-dino IDEA-Research/grounding-dino-tiny a2bb814dd30d776dcf7e30523b00659f4f141c71 689
+grounding-dino-base grounding-dino IDEA-Research/grounding-dino-base 12bdfa3120f3e7ec7b434d90674b3396eccf88eb 933
+mm-grounding-dino-tiny mm-grounding-dino openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det main 692
+mm-grounding-dino-base mm-grounding-dino openmmlab-community/mm_grounding_dino_base_o365v1_goldg_v3det main 936
+sam-vit-base sam facebook/sam-vit-base 70c1a07f894ebb5b307fd9eaaee97b9dfc16068f 375
+sam-vit-large sam facebook/sam-vit-large 6851e0441005b0fb96f2cc4dfac472f3d1b14af1 1250
+sam-vit-huge sam facebook/sam-vit-huge 87aecf0df4ce6b30cd7de76e87673c49644bdf67 2564
+sam-hq-vit-base sam-hq syscv-community/sam-hq-vit-base main 379
+sam-hq-vit-large sam-hq syscv-community/sam-hq-vit-large main 1250
+sam-hq-vit-huge sam-hq syscv-community/sam-hq-vit-huge main 2571
+sam2.1-hiera-tiny sam2 facebook/sam2.1-hiera-tiny de431c4043854a71d8101e17995dfe596bf101a5 156
+sam2.1-hiera-small sam2 facebook/sam2.1-hiera-small ee5bba1d82bb8749febdf90f45e84b687142ba03 184
+sam2.1-hiera-base-plus sam2 facebook/sam2.1-hiera-base-plus b7320756a13354e7530a63935656d35b2f91a290 323
+sam2.1-hiera-large sam2 facebook/sam2.1-hiera-large 665f8e2ad61cf5f53d65644ff27c8ee525124610 898
+"""  # name, kind, repository, revision, megabytes; all are under Apache-2.0 and none is gated
+
+
+def _entry(row: str) -> Entry:
+    name, kind, repository, revision, megabytes = row.split()
     role: Literal["detector", "decoder"] = "detector" if kind.endswith("grounding-dino") else "decoder"
     url = "https://www.apache.org/licenses/LICENSE-2.0"
-    return Entry(name, role, kind, repository, revision, "Apache-2.0", url, True, megabytes)
+    return Entry(name, role, cast(Kind, kind), repository, revision, "Apache-2.0", url, True, int(megabytes))
 
 
-_TABLE = (
-    _entry(
-        "grounding-dino-tiny",
-        "grounding-dino",
-        "IDEA-Research/grounding-dino-tiny",
-        689,
-        "a2bb814dd30d776dcf7e30523b00659f4f141c71",
-    ),
-    _entry("grounding-dino-base", "grounding-dino", "IDEA-Research/grounding-dino-base", 933),
-    _entry(
-        "mm-grounding-dino-tiny",
-        "mm-grounding-dino",
-        "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det",
-        690,
-    ),
-    _entry(
-        "mm-grounding-dino-base",
-        "mm-grounding-dino",
-        "openmmlab-community/mm_grounding_dino_base_o365v1_goldg_v3det",
-        930,
-    ),
-    _entry("sam-vit-base", "sam", "facebook/sam-vit-base", 375),
-    _entry("sam-vit-large", "sam", "facebook/sam-vit-large", 1249),
-    _entry("sam-vit-huge", "sam", "facebook/sam-vit-huge", 2564),
-    _entry("sam-hq-vit-base", "sam-hq", "syscv-community/sam-hq-vit-base", 379),
-    _entry("sam-hq-vit-large", "sam-hq", "syscv-community/sam-hq-vit-large", 1254),
-    _entry("sam-hq-vit-huge", "sam-hq", "syscv-community/sam-hq-vit-huge", 2570),
-    _entry("sam2.1-hiera-tiny", "sam2", "facebook/sam2.1-hiera-tiny", 156),
-    _entry("sam2.1-hiera-small", "sam2", "facebook/sam2.1-hiera-small", 184),
-    _entry("sam2.1-hiera-base-plus", "sam2", "facebook/sam2.1-hiera-base-plus", 324),
-    _entry("sam2.1-hiera-large", "sam2", "facebook/sam2.1-hiera-large", 898),
-)
-REGISTRY = {entry.name: entry for entry in _TABLE}
+REGISTRY = {entry.name: entry for entry in map(_entry, _TABLE.split("\n")[1:-1])}
 
 
 def find(name: str) -> Entry:
@@ -113,6 +101,8 @@ def model_folders(config: Config) -> list[Path]:
     """The folders of the models that a config uses. Raises MissingError, quickly, for the first that is not there."""
     models = named_by(config)
     require_packages()
+    if config.run.offline:
+        go_offline()
     return [locate(str(model) if isinstance(model, Path) else model.name, config.models.root) for model in models]
 
 
@@ -169,6 +159,14 @@ def require_packages() -> None:
         raise MissingError(
             f"foundation models need {', '.join(absent)}, not installed here", 'pip install "iapas[models]"'
         )
+
+
+def go_offline() -> None:
+    """Have the packages of Hugging Face ask nothing of the network, here and in processes started from here on."""
+    os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
+    hub = sys.modules.get("huggingface_hub.constants")
+    if hub is not None:  # it has read the variables already
+        hub.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
 
 
 def size(megabytes: int) -> str:
