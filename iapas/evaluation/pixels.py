@@ -89,8 +89,7 @@ class PixelPool:
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], FloatMap]:
         """Points of the precision-recall curve: (recall, precision, threshold), recall rising; empty without positives.
 
-        At most about ``points`` of the exact ones: of those whose recall lies in one step of 1 / ``points`` the first,
-        and the very last.
+        At most ``points`` + 1 of the exact ones: the first in each step of 1 / ``points`` of recall, and recall 1.
         """
         total = self.totals(groups).positives
         found, passed = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
@@ -99,9 +98,7 @@ class PixelPool:
         for step in self._ranking(groups):
             bins = step.found * points // max(total, 1)
             chosen = np.diff(bins, prepend=reached) > 0
-            if step.found.size:
-                chosen[-1] |= step.found[-1] == total
-                reached = int(bins[-1])
+            reached = int(bins[-1]) if bins.size else reached
             found.append(step.found[chosen])
             passed.append(step.passed[chosen])
             scores.append(step.scores[chosen])

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from iapas.core.metrics import count, image_figures, iou_f1, judge, rank_values
+from iapas.core.metrics import Totals, count, image_figures, iou_f1, judge, rank_values
+from iapas.core.ranking import Pixels, places, score_bits, steps
 
 
 @st.composite
@@ -73,6 +74,14 @@ def test_scores_over_one_and_the_highest_of_equal_thresholds():
     scores = np.float32([3, 2, 1, 0.5])
     found = judged(scores, np.array([True, False, False, True]))  # F1 is 2/3 both at 3 and at 0.5
     assert (found.f1_max, found.f1_threshold) == (pytest.approx(2 / 3), 3.0)
+
+
+def test_the_highest_of_equal_thresholds_in_two_blocks():
+    one = np.ones(1, np.int64)
+    first, second, between = (score_bits(np.float32([score])) for score in (3, 0.5, 1))
+    high = steps(Pixels(positives=[places(first, one)]))
+    low = steps(Pixels(negatives=[between, between], positives=[places(second, one)]), high.end)
+    assert judge([high, low], Totals(2, 2, 2)).f1_threshold == 3.0
 
 
 def test_undefined_is_nan():
