@@ -1,0 +1,103 @@
+import logging
+
+import pytest
+
+from iapas.config import GeneratorSettings
+from iapas.errors import ModelNonfinite
+from iapas.prompting.asking import MAX_REPLY, ChatPrompts
+from iapas.prompting.lexicons import Lexicon, LexiconPrompts
+from iapas.prompting.templates import Template
+from iapas.protocols import PromptContext
+from iapas.types import Phrase
+
+TEMPLATE = Template("test", "Be brief.", "Faults of {object}?")
+FALLBACK = LexiconPrompts(Lexicon("small", ("hole", "crack"), {"hole": ("dark",)}))
+NUT = PromptContext("nut")
+
+
+class ScriptedChat:
+    """Gives one reply after the other; an exception is raised."""
+
+    name = "scripted"
+
+    def __init__(self, *replies):
+        self.replies = list(replies)
+        self.asked = []
+        self.closed = False
+
+    def reply(self, system, user, seed):
+        self.asked.append((system, user, seed))
+        reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def close(self):
+        self.closed = True
+
+
+def ask(chat, **settings):
+    return ChatPrompts(chat, TEMPLATE, GeneratorSettings(**settings), FALLBACK, seed=111).phrases(NUT, [])
+
+
+def test_a_list_becomes_phrases_of_the_model():
+    chat = ScriptedChat("Scratch, dent.")
+    answer = ask(chat)
+    assert answer.phrases == (Phrase("scratch", "model"), Phrase("dent", "model"))
+    assert answer.found == {"phrases": "by scripted, template test, 1st try", "reply": "Scratch, dent."}
+    assert chat.asked == [("Be brief.", "Faults of nut?", 111)]
+
+
+def test_fault_33_a_useless_reply_is_asked_for_again_with_the_next_seed():
+    chat = ScriptedChat("I cannot help with that.", "", "scratch")
+    answer = ask(chat)
+    assert [phrase.text for phrase in answer.phrases] == ["scratch"]
+    assert answer.found["phrases"] == "by scripted, template test, 3rd try"
+    assert [seed for _, _, seed in chat.asked] == [111, 112, 113]
+
+
+def test_fault_33_after_all_tries_the_lexicon_speaks_and_the_profile_says_so(caplog):
+    with caplog.at_level(logging.WARNING, "iapas"):
+        answer = ask(ScriptedChat("I cannot help with that.", "No, it is a nut and nothing else"), retries=1)
+    assert answer.phrases == FALLBACK.phrases(NUT, []).phrases
+    assert answer.found == {
+        "phrases": "from the lexicon small: scripted, template test, gave no list of phrases in 2 tries "
+        "(a refusal; prose)",
+        "reply": "No, it is a nut and nothing else",
+    }
+    assert "gave no list" in caplog.text
+
+
+def test_fault_29_infinite_values_are_a_useless_reply():
+    chat = ScriptedChat(ModelNonfinite("scripted gave NaN"), ModelNonfinite("scripted gave NaN"))
+    answer = ask(chat, retries=1)
+    assert answer.phrases == FALLBACK.phrases(NUT, []).phrases
+    assert "in 2 tries (scripted gave NaN)" in answer.found["phrases"]
+    assert "reply" not in answer.found
+
+
+def test_fault_34_left_out_phrases_are_told(caplog):
+    with caplog.at_level(logging.WARNING, "iapas"):
+        answer = ask(ScriptedChat("nut, background, scratch"))
+    assert [phrase.text for phrase in answer.phrases] == ["scratch"]
+    assert answer.found["phrases left out"] == "nut, background: would cover the whole product or picture"
+    assert "background" in caplog.text
+
+
+def test_long_replies_are_cut_and_odd_characters_can_be_written():
+    answer = ask(ScriptedChat("scratch, dent \ud800" + ". more text" * 900, "scratch"))
+    assert answer.found["phrases"].endswith("2nd try")
+    kept = ask(ScriptedChat("scratch\ud800\nscratch, dent" + " " * 5000)).found["reply"]
+    assert len(kept) == MAX_REPLY
+    assert kept.encode().startswith(b"scratch?\nscratch, dent")
+
+
+def test_errors_of_the_run_pass():
+    with pytest.raises(ZeroDivisionError):
+        ask(ScriptedChat(ZeroDivisionError()))
+
+
+def test_closing_closes_the_model():
+    chat = ScriptedChat()
+    ChatPrompts(chat, TEMPLATE, GeneratorSettings(), FALLBACK).close()
+    assert chat.closed
