@@ -6,6 +6,8 @@ holds a token. Verified against a server that behaves like the hub, not against 
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 import shutil
 import sys
@@ -35,6 +37,7 @@ def fetch(entry: Entry, root: str = "", *, offline: bool = False) -> Path:
     if offline:
         raise MissingError(f"{entry.name} cannot be fetched with --offline", "leave --offline out")
     require_packages()
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # ask for the files and nothing else
     from huggingface_hub import constants, snapshot_download
 
     if constants.HF_HUB_OFFLINE:
@@ -131,7 +134,7 @@ def _told(entry: Entry) -> Iterator[None]:
         raise MissingError(f"{entry.name} cannot be fetched: {_reason(error)}", _COPY.format(entry)) from error
 
 
-_COPY = "or copy {0.page} from another machine into FOLDER/{0.name} and set models.root=FOLDER"
+_COPY = "without a network, copy what is at {0.page} into FOLDER/{0.name} and set models.root=FOLDER"
 
 
 def _reason(error: BaseException) -> str:
@@ -151,11 +154,17 @@ def _reason(error: BaseException) -> str:
         return f"the proxy refused: {_clean(chain[-1])}; see HTTPS_PROXY"
     status = next((getattr(getattr(item, "response", None), "status_code", None) for item in chain), None)
     if status is not None:
-        return f"the hub answered {status}: try again later"
+        later = ": try again later" if status == 429 or status >= 500 else ""
+        return f"{os.environ.get('HF_ENDPOINT', 'the hub')} answered {status}{later}"
     full = next((item for item in chain if isinstance(item, OSError) and item.errno in (28, 122, 13, 30)), None)
     if full is not None:
         return f"the files cannot be written: {_clean(full)}"
-    return f"the hub cannot be reached: {_clean(chain[-1])}; is there a network?"
+    proxy = next((name for name in _PROXIES if name in os.environ or name.lower() in os.environ), "")
+    ask = f"is the proxy of {proxy} right?" if proxy else "is there a network?"
+    return f"the hub cannot be reached: {_clean(chain[-1])}; {ask}"
+
+
+_PROXIES = ("HTTPS_PROXY", "ALL_PROXY", "HTTP_PROXY")
 
 
 def _clean(error: BaseException) -> str:
@@ -167,15 +176,18 @@ def _clean(error: BaseException) -> str:
 @contextmanager
 def _progress() -> Iterator[None]:
     """Progress bars where a person looks at them, and no other words of huggingface_hub."""
-    from huggingface_hub.utils import disable_progress_bars, enable_progress_bars, logging
+    from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
 
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
+    loggers = [logging.getLogger(name) for name in ("huggingface_hub", "httpx", "httpx2")]  # these log signed addresses
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     if not sys.stderr.isatty():
         disable_progress_bars()
     try:
         yield
     finally:
-        logging.set_verbosity(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
         if not sys.stderr.isatty():
             enable_progress_bars()

@@ -60,7 +60,7 @@ def load(model_class: str, folder: Path, runtime: Runtime) -> Any:
     if absent:
         raise MissingError(f"{folder} has no {absent[0]}", _AGAIN)
     checksums.verify(folder)
-    with _quiet():
+    with quiet():
         import torch
         import transformers
 
@@ -150,7 +150,7 @@ _told: set[tuple[Path, str]] = set()
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the progress bars and warnings of transformers on stderr: what matters is told by ``load``."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from transformers.utils import logging as transformers_logging

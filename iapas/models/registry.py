@@ -185,6 +185,6 @@ def _entry_or_folder(model: str) -> Entry | Path:
 def _how_to_get(entry: Entry, root: str = "") -> str:
     option = f" --root {root}" if root else ""
     return (
-        f"download it with: iapas models fetch {entry.name}{option}; or copy {entry.page} into "
+        f"download it with: iapas models fetch {entry.name}{option}; or copy what is at {entry.page} into "
         f"{root or 'FOLDER'}/{entry.name}" + ("" if root else " and set models.root=FOLDER")
     )
