@@ -55,6 +55,7 @@ def describe(
             "output.per_folder": per_folder or None,
             "run.device": device,
             "run.workers": workers,
+            "run.offline": offline or None,
         },
     )
     show(describe_run(inputs, chosen, out), as_json)
@@ -90,6 +91,7 @@ def calibrate(
             "verdict.min_area": min_area,
             "run.device": device,
             "run.workers": workers,
+            "run.offline": offline or None,
         },
     )
     result = calibrate_run(inputs, chosen, profile, false_alarms, quiet=quiet)

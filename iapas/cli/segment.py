@@ -84,6 +84,7 @@ def segment(
             "run.device": device,
             "run.workers": workers,
             "run.batch_size": batch_size,
+            "run.offline": offline or None,
         },
     )
     if dry_run:

@@ -195,14 +195,25 @@ def default_out(inputs: Inputs) -> Path:
 
 
 def contents(config: Config) -> dict[str, str]:
-    """The hash of each file that the config names and that changes results. Raises ConfigError."""
+    """The hash of each file or model that the config names and that changes results.
+
+    Raises ConfigError, and MissingError for a model that is not there or not what its checksums say.
+    """
+    hashes = {}
     roi = roi_file(config)
-    if roi is None:
-        return {}
-    try:
-        return {"verdict.roi": hashlib.sha256(Path(roi).read_bytes()).hexdigest()}
-    except OSError as error:
-        raise ConfigError(f"verdict.roi {roi!r} cannot be read: {error.strerror or error}") from error
+    if roi is not None:
+        try:
+            hashes["verdict.roi"] = hashlib.sha256(Path(roi).read_bytes()).hexdigest()
+        except OSError as error:
+            raise ConfigError(f"verdict.roi {roi!r} cannot be read: {error.strerror or error}") from error
+    if config.uses_models:
+        from iapas.models.checksums import folder_digest, verify
+        from iapas.models.registry import model_folders, named_by
+
+        for model, folder in zip(named_by(config), model_folders(config), strict=True):
+            verify(folder)
+            hashes[f"model {model if isinstance(model, Path) else model.name}"] = folder_digest(folder)
+    return hashes
 
 
 def _process(job: _Job, quiet: bool) -> dict[str, ObjectProfile]:

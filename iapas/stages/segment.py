@@ -45,12 +45,14 @@ def segment(
     """
     named = Phrase(profile.object, "object") if profile.object else ANY_OBJECT
     objects, anomalies = _detect_whole(detector.encode(images), named, profile, detector, rules)
+    sizes = [_object_size(regions, named, profile, rules) for regions in objects]
+    kept = [_keep(found, share, rules.size_limit) for found, (share, _) in zip(anomalies, sizes, strict=True)]
+    drawn = _with_masks(images, kept, decoder)
     results = []
     for i, image in enumerate(images):
-        share, warnings = _object_size(objects[i], named, profile, rules)
+        share, warnings = sizes[i]
         size = (image.shape[0], image.shape[1])
-        whole = _keep(anomalies[i], share, rules.size_limit)
-        views = [((0, 0, size[1], size[0]), _with_masks(image, whole, decoder))]
+        views = [((0, 0, size[1], size[0]), drawn[i])]
         if max(size) > rules.tile_above:
             views += _tile_views(image, profile.phrases, detector, decoder, share, rules)
         regions = views[0][1] if len(views) == 1 else merge_views(views, size)
@@ -108,15 +110,24 @@ def _keep(regions: Regions, object_size: float, limit: float) -> Regions:
     return inside.take(size_rule(inside.boxes, inside.size, object_size, limit))
 
 
-def _with_masks(image: Image, regions: Regions, decoder: MaskDecoder | None) -> Regions:
+def _with_masks(images: Sequence[Image], regions: Sequence[Regions], decoder: MaskDecoder | None) -> list[Regions]:
     """Regions whose masks are there: drawn by the decoder, or the box itself where there is no decoder."""
+    if decoder is None:
+        return [_boxes_as_masks(found) for found in regions]
+    drawn = list(regions)
+    todo = [i for i, found in enumerate(regions) if found.crops is None and len(found)]
+    if todo:
+        masks = decoder.decode(decoder.encode([images[i] for i in todo]), boxes=[regions[i].boxes for i in todo])
+        for i, found in zip(todo, masks, strict=True):
+            drawn[i] = _mask_regions(regions[i], found)
+    return [_boxes_as_masks(found) for found in drawn]
+
+
+def _boxes_as_masks(regions: Regions) -> Regions:
     if regions.crops is not None:
         return regions
     frames = [crop_frame(box, regions.size) for box in regions.boxes]
-    if decoder is None or not frames:
-        return replace(regions, crops=tuple(np.full((y1 - y0, x1 - x0), 255, np.uint8) for x0, y0, x1, y1 in frames))
-    masks = decoder.decode(decoder.encode([image]), boxes=[regions.boxes])[0]
-    return _mask_regions(regions, masks)
+    return replace(regions, crops=tuple(np.full((y1 - y0, x1 - x0), 255, np.uint8) for x0, y0, x1, y1 in frames))
 
 
 def _mask_regions(regions: Regions, masks: Sequence[MaskCrop]) -> Regions:
@@ -153,7 +164,7 @@ def _tile_views(
         tile = np.ascontiguousarray(image[y0:y1, x0:x1])
         found = detector.detect(detector.encode([tile]), list(phrases))[0]
         # what fills a tile is the surface itself, or what the whole-image view shows better
-        regions = _with_masks(tile, _keep(found, max(1.0, object_size), rules.size_limit), decoder)
+        (regions,) = _with_masks([tile], [_keep(found, max(1.0, object_size), rules.size_limit)], decoder)
         placed = place(regions, frame, size)
         views.append((frame, placed.take(size_rule(placed.boxes, size, object_size, rules.size_limit))))
     return views
