@@ -144,9 +144,13 @@ class GroundingDinoDetector:
         return Regions((height, width), inside, scores[kept], [phrases[i] for i in kept], None, notes)
 
     def _size(self, image: Image, step: int) -> tuple[int, int]:
-        share = _STEPS[step]
-        shorter, longer = round(self._settings.shorter_side * share), round(self._settings.longer_side * share)
-        return processed_size((image.shape[0], image.shape[1]), shorter, longer)
+        """What an image is resized to; a thin one larger than configured, until its cells are enough for the queries."""
+        shorter, longer = self._settings.shorter_side * _STEPS[step], self._settings.longer_side * _STEPS[step]
+        while True:
+            size = processed_size((image.shape[0], image.shape[1]), round(shorter), round(longer))
+            if cells(size) >= self._network.queries:
+                return size
+            shorter, longer = shorter * 1.1, longer * 1.1
 
 
 def processed_size(size: tuple[int, int], shorter: int, longer: int) -> tuple[int, int]:
@@ -161,6 +165,11 @@ def processed_size(size: tuple[int, int], shorter: int, longer: int) -> tuple[in
     other = int((exact if exact != shorter else side) * most / least)
     side, other = max(side, 1), max(other, 1)
     return (side, other) if size[0] <= size[1] else (other, side)
+
+
+def cells(size: tuple[int, int]) -> int:
+    """How many cells the four levels (every 8, 16, 32, 64 pixels) of an image of ``size`` have."""
+    return sum(-(-size[0] // stride) * -(-size[1] // stride) for stride in (8, 16, 32, 64))
 
 
 def pixels(images: Sequence[Image], size: tuple[int, int], device: str) -> Any:

@@ -37,6 +37,12 @@ def pictures(*sizes, seed=0):
     return [rng.integers(0, 256, (*size, 3), np.uint8) for size in sizes or [(60, 80)]]
 
 
+def torch_zeros(*size):
+    import torch
+
+    return torch.zeros(size)
+
+
 def same(a, b, tolerance=1e-4):
     assert a.size == b.size
     assert a.phrases == b.phrases
@@ -182,6 +188,17 @@ def test_fault_10_the_smallest_and_thinnest_pictures_work(shared, size):
     (found,) = shared.detect(shared.encode(pictures(size)), PHRASES)
     assert found.size == size
     assert len(found) > 0
+
+
+def test_fault_10_a_thin_picture_has_cells_for_all_queries(make):
+    detector = make()
+    detector._network.queries = 900  # as in the real models
+    size = detector._size(np.zeros((100, 5000, 3), np.uint8), 0)
+    features = detector._network.features(torch_zeros(1, 3, *size))
+    levels = [level.shape[-2:] for level in features]
+    smallest = [-(-side // 2) for side in levels[-1]]
+    assert sum(h * w for h, w in [*levels, smallest]) >= 900
+    assert detector._size(np.zeros((600, 900, 3), np.uint8), 0)[1] > 96
 
 
 def test_another_model_is_refused(tiny):

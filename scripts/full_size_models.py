@@ -1,0 +1,63 @@
+"""Models of the real sizes with random weights, to measure time and memory where no checkpoint is at hand.
+
+    python scripts/full_size_models.py OUT [NAME...]      write them as checkpoints
+
+What they find is noise; what they cost is what the real ones cost.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import torch
+import transformers
+from make_tiny_models import bert_tokenizer
+
+
+def grounding_dino_tiny(seed: int = 0) -> tuple[Any, Any]:
+    """Grounding DINO, Swin-T (172 million parameters), with the tokenizer of the tiny models."""
+    torch.manual_seed(seed)
+    backbone = transformers.SwinConfig(
+        embed_dim=96,
+        depths=[2, 2, 6, 2],
+        num_heads=[3, 6, 12, 24],
+        window_size=7,
+        image_size=224,
+        out_indices=[2, 3, 4],
+    )
+    config = transformers.GroundingDinoConfig(backbone_config=backbone, text_config=transformers.BertConfig())
+    model = transformers.GroundingDinoForObjectDetection(config).eval().requires_grad_(False)
+    images = transformers.GroundingDinoImageProcessorPil()
+    return model, transformers.GroundingDinoProcessor(images, bert_tokenizer())
+
+
+MODELS: dict[str, Callable[[], tuple[Any, Any]]] = {"grounding-dino-tiny": grounding_dino_tiny}
+"""By the names of the registry; a model, and its processor or None."""
+
+
+def make(name: str, root: Path) -> Path:
+    """Write the full-size random model ``name`` below ``root``; its folder."""
+    folder = root / name
+    model, processor = MODELS[name]()
+    model.save_pretrained(folder)
+    if processor is not None:
+        processor.save_pretrained(folder)
+    return folder
+
+
+def main() -> None:
+    """Make those named, or all."""
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
+        sys.exit(__doc__)
+    for name in sys.argv[2:] or MODELS:
+        print(make(name, Path(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()
