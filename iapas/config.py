@@ -121,6 +121,21 @@ class DecoderSettings(_Section):
     chunk: int = Field(64, ge=1, le=4096, description="sam: boxes or points decoded at once")
 
 
+class EverythingSettings(_Section):
+    """Cutting a picture into all its parts with the mask decoder (SAM, section 5 and the released defaults)."""
+
+    points_per_side: int = Field(32, ge=1, le=256, description="a grid of so many points squared is asked for masks")
+    chunk: int = Field(64, ge=1, le=4096, description="points decoded at once")
+    iou: float = Field(0.88, ge=0, le=1, description="masks of a lower predicted IoU are dropped")
+    stability: float = Field(0.95, ge=0, le=1, description="masks are dropped whose cut is less steady than this, ...")
+    stability_offset: float = Field(1.0, ge=0, description="... when the threshold on the logits moves by this")
+    nms: float = Field(0.7, gt=0, le=1, description="of boxes that overlap more (IoU) the best is kept")
+    crop_layers: int = Field(0, ge=0, le=4, description="layer i looks once more at 4^i overlapping cut-outs")
+    crop_overlap: float = Field(512 / 1500, ge=0, lt=1, description="of these, as a share of the shorter side")
+    crop_points_divisor: int = Field(1, ge=1, le=8, description="layer i has a grid coarser by this to the power of i")
+    min_area: int = Field(0, ge=0, description="smaller holes and islands of a mask, in pixels, are removed")
+
+
 class Size(_Section):
     """The size rule (IAP-AS, section 3): what is nearly as large as the object is the object, not a defect."""
 
@@ -199,6 +214,7 @@ class Config(_Section):
     generator: GeneratorSettings = GeneratorSettings()
     detector: DetectorSettings = DetectorSettings()
     decoder: DecoderSettings = DecoderSettings()
+    everything: EverythingSettings = EverythingSettings()
     models: Models = Models()
     size: Size = Size()
     tile: Tile = Tile()
