@@ -63,7 +63,7 @@ class Describe(_Section):
     prompt: str = Field("", description='anomaly phrases, "a . b"; empty: from the prompt generator')
     samples: int = Field(10, ge=1, le=1000, description="images that a profile is made from")
     seed: int = Field(111, ge=0, description="of the choice of these images, and of the generator's first try")
-    tagger: Literal["none"] = Field("none", description="the model that names the product")
+    tagger: Literal["none", "ram"] = Field("none", description="the model that names the product; ram: RAM, RAM++")
     object: Literal["phrase", "tags"] = Field(
         "phrase", description="what the generator is told of the product: its name, or all its tags"
     )
@@ -75,6 +75,14 @@ class Describe(_Section):
     append: list[str] = Field(
         [], description="phrases asked for beside the generator's; {object} stands for the product's name"
     )
+
+
+class TaggerSettings(_Section):
+    """The model that says what is in a picture, for describe.tagger ram."""
+
+    model: str = Field("", description="a model's name (iapas models list), or its folder")
+    tags: str = Field("", description="its tags, a line each; empty: ram_tag_list.txt beside the weights")
+    thresholds: str = Field("", description="of its tags, a line each; empty: ram_tag_list_threshold.txt beside them")
 
 
 class GeneratorSettings(_Section):
@@ -211,6 +219,7 @@ class Config(_Section):
     title: str = Field("", description="what runs, in plain words: in the log, run.json and the report")
     reading: Reading = Reading()
     describe: Describe = Describe()
+    tagger: TaggerSettings = TaggerSettings()
     generator: GeneratorSettings = GeneratorSettings()
     detector: DetectorSettings = DetectorSettings()
     decoder: DecoderSettings = DecoderSettings()
