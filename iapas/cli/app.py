@@ -10,7 +10,7 @@ import sys
 import typer
 
 from iapas import __version__
-from iapas.cli import doctor, export, inspect, models, profiles, segment
+from iapas.cli import datasets, doctor, export, inspect, models, profiles, segment
 from iapas.errors import IapasError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("describe")(profiles.describe)
 app.command("calibrate")(profiles.calibrate)
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
+app.add_typer(datasets.datasets_app, name="datasets", help="Data sets that are known, and a look at yours.")
 app.add_typer(inspect.config_app, name="config", help="Show the settings.")
 app.add_typer(models.models_app, name="models", help="Foundation models: licences, downloads, checks.")
 app.add_typer(inspect.prompts_app, name="prompts", help="Show the shipped words.")

@@ -1,79 +1,14 @@
-"""How the public data sets lie on disk: one entry each. A new set is an entry here and a fixture in its test.
-
-Patterns are over POSIX paths relative to the root: ``{category}`` is one or more characters of a name, ``{path}`` may
-hold slashes, ``{name:regex}`` is what the regex says, ``{ext}`` is any extension that can be decoded, in any case.
-"""
+"""How the public data sets lie on disk: one entry each. A new set is an entry here and a fixture in its test."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
 
-from iapas.files.truth import Rule
+from iapas.evaluation.datasets.layout import IapAs, Images, Layout, Split
 
 
-@dataclass(frozen=True)
-class Images:
-    """Images of one kind: their ``pattern``, and those of their masks, the first that is there being taken."""
-
-    pattern: str
-    masks: tuple[str, ...] = ()
-    train: bool = False
-
-
-@dataclass(frozen=True)
-class Split:
-    """A part of the images, drawn by seed within each defect type: ``count`` of all, or ``share``."""
-
-    what: str
-    count: int = 0
-    share: float = 0.0
-    defective_only: bool = False
-
-
-@dataclass(frozen=True)
-class IapAs:
-    """What the protocol ``iap-as`` takes: normal images or not, stage-1 images, each folder as a category."""
-
-    normal_images: bool = True
-    stage1: Literal["train", "normal", "defective"] = "train"
-    per_folder: bool = False
-
-
-@dataclass(frozen=True)
-class Layout:
-    """One data set.
-
-    ``commercial``: whether its licence allows commercial use. ``categories``: their names, where known. ``normal``: words
-    in the place of ``{defect}`` for images without one. ``decides``: what makes an image defective: its ``path``, that
-    there is a mask ``file``, or the ``content`` of the mask. ``no_mask``: what an image is that should have a mask and has
-    none: ``missing`` its mask, ``normal``, or ``unknown`` and left out. ``defect``: the type, from the fields of the
-    pattern, some renamed by ``defect_names``. ``rule``: how masks are read. ``top``: what ids leave out. ``split_file``:
-    the set's own list of test images. ``paired_in_order``: images and masks belong together by their order alone.
-    ``unverified``: the layout could not be checked against anything.
-    """
-
-    name: str
-    title: str
-    where: str
-    licence: str
-    commercial: Literal["yes", "no", "unknown"]
-    images: tuple[Images, ...]
-    categories: tuple[str, ...] = ()
-    normal: tuple[str, ...] = ()
-    decides: Literal["path", "file", "content"] = "path"
-    no_mask: Literal["missing", "normal", "unknown"] = "missing"
-    defect: str = "{defect}"
-    defect_names: Mapping[str, str] = field(default_factory=dict)
-    rule: Rule = "half"
-    top: str = ""
-    split_file: str = ""
-    paired_in_order: bool = False
-    iap_as: IapAs = IapAs()
-    splits: Mapping[str, Split] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    unverified: bool = False
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
 
 _MVTEC = (
@@ -94,24 +29,9 @@ _ALL = (
         "CC BY-NC-SA 4.0",
         "no",
         _MVTEC,
-        categories=tuple(
-            [
-                "bottle",
-                "cable",
-                "capsule",
-                "carpet",
-                "grid",
-                "hazelnut",
-                "leather",
-                "metal_nut",
-                "pill",
-                "screw",
-                "tile",
-                "toothbrush",
-                "transistor",
-                "wood",
-                "zipper",
-            ]
+        categories=_words(
+            "bottle cable capsule carpet grid hazelnut leather metal_nut pill screw tile toothbrush "
+            "transistor wood zipper"
         ),
         normal=("good",),
         iap_as=IapAs(stage1="normal"),
@@ -120,8 +40,8 @@ _ALL = (
         "mpdd",
         "MPDD: painted metal parts",
         "https://github.com/stepanje/MPDD",
-        "CC BY-NC-SA 4.0",
-        "no",
+        "unknown: its page states none",
+        "unknown",
         _MVTEC,
         categories=("bracket_black", "bracket_brown", "bracket_white", "connector", "metal_plate", "tubes"),
         normal=("good",),
@@ -154,14 +74,13 @@ _ALL = (
         decides="content",
         defect="crack",
         rule="any",
-        iap_as=IapAs(stage1="normal", per_folder=True),
-        notes=("under iap-as each folder kosNN is a category",),
+        iap_as=IapAs(stage1="normal", per_folder=True, note="each folder kosNN is a category"),
     ),
     Layout(
         "mtd",
         "MTD: magnetic tiles",
         "https://github.com/abin24/Magnetic-tile-defect-datasets.",
-        "unknown",
+        "unknown: its page states none",
         "unknown",
         (Images("MT_{defect}/Imgs/{stem}.{ext:jpe?g}", ("MT_{defect}/Imgs/{stem}.{ext:png}",)),),
         normal=("Free",),
@@ -178,21 +97,9 @@ _ALL = (
         "unknown",
         "unknown",
         _MVTEC,
-        categories=tuple(
-            [
-                "Blotchy_099",
-                "Fibrous_183",
-                "Marbled_078",
-                "Matted_069",
-                "Mesh_114",
-                "Perforated_037",
-                "Stratified_154",
-                "Woven_001",
-                "Woven_068",
-                "Woven_104",
-                "Woven_125",
-                "Woven_127",
-            ]
+        categories=_words(
+            "Blotchy_099 Fibrous_183 Marbled_078 Matted_069 Mesh_114 Perforated_037 Stratified_154 "
+            "Woven_001 Woven_068 Woven_104 Woven_125 Woven_127"
         ),
         normal=("good",),
         iap_as=IapAs(normal_images=False),
@@ -227,28 +134,12 @@ _ALL = (
                 "{category}/Data/Images/{defect:Anomaly}/{stem}.{ext}", ("{category}/Data/Masks/{defect}/{stem}.{ext}",)
             ),
         ),
-        categories=tuple(
-            [
-                "candle",
-                "capsules",
-                "cashew",
-                "chewinggum",
-                "fryum",
-                "macaroni1",
-                "macaroni2",
-                "pcb1",
-                "pcb2",
-                "pcb3",
-                "pcb4",
-                "pipe_fryum",
-            ]
-        ),
+        categories=_words("candle capsules cashew chewinggum fryum macaroni1 macaroni2 pcb1 pcb2 pcb3 pcb4 pipe_fryum"),
         normal=("Normal",),
         defect_names={"Anomaly": "anomaly"},
         rule="any",
         split_file="split_csv/1cls.csv",
-        iap_as=IapAs(stage1="normal"),
-        notes=(_NOT_STATED,),
+        iap_as=IapAs(stage1="normal", note=_NOT_STATED),
     ),
     Layout(
         "ksdd2",
@@ -262,18 +153,18 @@ _ALL = (
         ),
         decides="content",
         defect="defect",
-        notes=(_NOT_STATED,),
+        iap_as=IapAs(note=_NOT_STATED),
     ),
     Layout(
         "wfdd",
         "WFDD: woven fabrics",
         "https://github.com/cqylunlun/GLASS",
-        "unknown",
-        "unknown",
+        "MIT",
+        "yes",
         _MVTEC,
         categories=("grey_cloth", "grid_cloth", "pink_flower", "yellow_cloth"),
         normal=("good",),
-        notes=(_NOT_STATED,),
+        iap_as=IapAs(note=_NOT_STATED),
     ),
     Layout(
         "sd-saliency-900",
@@ -284,12 +175,11 @@ _ALL = (
         (Images("Source Images/{defect:In|Pa|Sc}_{stem}.{ext}", ("Ground truth/{defect}_{stem}.{ext}",)),),
         defect_names={"In": "inclusion", "Pa": "patches", "Sc": "scratches"},
         splits={"360": Split("360 images", count=360), "7:3": _SEVEN_TO_THREE},
-        notes=("which 360 images the publications test on is not known here",),
     ),
     Layout(
         "nrsd-mn",
         "NRSD-MN: rails out of service",
-        "unknown",
+        "https://github.com/zdfcvsn/MCnet",
         "unknown",
         "unknown",
         (Images("images/{path}.{ext}", ("masks/{path}.{ext}",)),),
@@ -303,8 +193,8 @@ _ALL = (
         "crackforest",
         "CrackForest: cracks in asphalt",
         "https://github.com/cuilimeng/CrackForest-dataset",
-        "unknown",
-        "unknown",
+        "non-commercial research only",
+        "no",
         (Images("image/{stem}.{ext}", ("groundTruth/{stem}.{ext:mat}",)),),
         decides="file",
         no_mask="unknown",

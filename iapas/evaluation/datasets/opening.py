@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from iapas.errors import ImageError, MissingError, UsageError
-from iapas.evaluation.datasets.layouts import LAYOUTS, Images, Layout, Split
+from iapas.evaluation.datasets.layout import Images, Layout, Split
+from iapas.evaluation.datasets.layouts import LAYOUTS
 from iapas.evaluation.datasets.samples import DataSet, Sample
 from iapas.evaluation.datasets.tree import Entry, Tree, inner_folder, list_names, looked_for, sort_names
 from iapas.files.names import escaped, shown
@@ -55,12 +56,15 @@ def open_dataset(
         test, more, note = _drawn(test, layout.splits[split])
         rest, notes = rest + more, [*notes, note]
     stage1, how = _stage1(test, rest, layout, protocol)
+    if protocol == "iap-as" and layout.iap_as.note:
+        notes.append(layout.iap_as.note)
     if protocol == "iap-as" and not layout.iap_as.normal_images:
         test = [sample for sample in test if sample.defect]
         notes.append("images with a defect alone, as the authors of iap-as have it")
     if not test:
         raise _nothing(layout, place, tree)
-    return DataSet(name, place, tuple(sorted(test, key=lambda sample: sample.id)), stage1, (*notes, *how))
+    ordered = tuple(sorted(test, key=lambda sample: sample.id))
+    return DataSet(name, place, ordered, stage1, (*notes, *how), folders)
 
 
 def layout_of(name: str, folders: tuple[str, str] | None = None) -> Layout:
@@ -115,8 +119,9 @@ def _parted(entries: Iterable[Entry], layout: Layout, root: str, protocol: str) 
         return chosen, [f"all images: the list {layout.split_file} is for the standard protocol"]
     try:
         with (Path(root) / layout.split_file).open(encoding="utf-8-sig", newline="") as file:
-            train = {row["image"]: row["split"] == "train" for row in csv.DictReader(file)}
-    except (OSError, KeyError, TypeError, UnicodeDecodeError, csv.Error):
+            rows = list(csv.reader(file))[1:]  # a header, then: object, split, label, image, mask
+            train = {row[3]: row[1] == "train" for row in rows}
+    except (OSError, IndexError, UnicodeDecodeError, csv.Error):
         return chosen, [f"no list {layout.split_file} that can be read: all images are test images"]
     known = [replace(entry, train=train[entry.path]) for entry in chosen if entry.path in train]
     note = f"test and training images by {layout.split_file}"

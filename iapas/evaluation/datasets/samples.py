@@ -13,8 +13,8 @@ class Sample:
     """One image to judge.
 
     ``id``: POSIX path relative to the root (of ``folder``: to images/), as ``iapas segment`` makes it. ``path``,
-    ``mask``: for the system. ``defect``: its type, "" for a normal image. ``mask``: None for a normal image, whose truth
-    is all zero; "" for a defective image whose mask is missing. ``rule``: how
+    ``mask``: for the system. ``defect``: its type, "" for a normal image. ``mask``: None for a normal image, whose
+    truth is all zero; "" for a defective image whose mask is missing. ``rule``: how
     :func:`iapas.files.truth.read_truth` reads the mask.
     """
 
@@ -31,6 +31,7 @@ class DataSet:
     """The images of a set that are judged, sorted by id, and those that stage 1 may see.
 
     ``stage1``: category -> paths. ``notes``: choices that were made in opening it, in sentences, for the results.
+    ``folders``: those of images and masks, where not the layout's own.
     """
 
     name: str
@@ -38,3 +39,4 @@ class DataSet:
     test: tuple[Sample, ...]
     stage1: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
+    folders: tuple[str, str] | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from iapas.errors import MissingError
-from iapas.evaluation.datasets.layouts import Images, Layout
+from iapas.evaluation.datasets.layout import Images, Layout
 from iapas.evaluation.datasets.patterns import compiled, key, matched, plain
 from iapas.files.names import shown
 from iapas.files.truth import TRUTH_EXTENSIONS
