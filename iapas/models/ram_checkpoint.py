@@ -21,7 +21,7 @@ from iapas.models import checksums
 from iapas.models.loading import Runtime, quiet
 from iapas.models.ram_names import IGNORED, expected, for_backbone, for_head, shape_of
 from iapas.models.ram_network import Head, Network
-from iapas.models.registry import require_packages
+from iapas.models.registry import OFFICIAL, require_packages
 
 CONVERTED = "model.safetensors"
 TAGS, THRESHOLDS = "ram_tag_list.txt", "ram_tag_list_threshold.txt"
@@ -34,14 +34,11 @@ _NAMED = 5
 
 
 def weights_file(folder: Path) -> Path:
-    """The file with the weights in a folder: a converted one, else the one .pth. Raises MissingError."""
-    if (folder / CONVERTED).is_file():
-        return folder / CONVERTED
-    found = sorted(folder.glob("*.pth"))
-    if len(found) != 1:
-        what = f"{len(found)} .pth files" if found else "no weights of RAM"
-        raise MissingError(f"{folder} has {what}", f"put one of the official .pth files there, or a {CONVERTED}")
-    return found[0]
+    """The file with the weights in a folder: a converted one, else the official one. Raises MissingError."""
+    for name in (CONVERTED, *OFFICIAL.values()):
+        if (folder / name).is_file():
+            return folder / name
+    raise MissingError(f"{folder} has no weights of RAM", f"put one of these there: {', '.join(OFFICIAL.values())}")
 
 
 def load(file: Path, runtime: Runtime) -> Network:

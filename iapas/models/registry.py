@@ -1,7 +1,7 @@
 """The models that iapas knows by name, as a table, and where their files lie. Nothing here asks the network.
 
 Sources of the table: archived pages of huggingface.co and public source that pins the same files. A ``revision`` is a
-commit stated there, ``main`` where none was found; sizes are of model.safetensors there (mm-grounding-dino-base and
+commit stated there, ``main`` where none was found; sizes are of the weights there (mm-grounding-dino-base and
 sam-hq-vit-huge: estimated). No entry could be downloaded where iapas was written: all of it is unverified here.
 """
 
@@ -22,7 +22,12 @@ from iapas.errors import ConfigError, MissingError
 PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "huggingface_hub")
 """What running a model takes; huggingface_hub comes with transformers."""
 
-Kind = Literal["grounding-dino", "mm-grounding-dino", "sam", "sam-hq", "sam2"]
+Kind = Literal["grounding-dino", "mm-grounding-dino", "sam", "sam-hq", "sam2", "ram", "ram-plus"]
+
+Role = Literal["tagger", "detector", "decoder"]
+
+OFFICIAL = {"ram": "ram_swin_large_14m.pth", "ram-plus": "ram_plus_swin_large_14m.pth"}
+"""Weights that are published as a .pth file alone, by kind. Read as tensors only, which can run no code."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Entry:
     """One model. ``megabytes``: the weights, in 10^6 bytes. ``gated``: its owner wants an account and consent first."""
 
     name: str
-    role: Literal["detector", "decoder"]
+    role: Role
     kind: Kind
     repository: str
     revision: str
@@ -68,14 +73,28 @@ sam2.1-hiera-tiny sam2 facebook/sam2.1-hiera-tiny de431c4043854a71d8101e17995dfe
 sam2.1-hiera-small sam2 facebook/sam2.1-hiera-small ee5bba1d82bb8749febdf90f45e84b687142ba03 184
 sam2.1-hiera-base-plus sam2 facebook/sam2.1-hiera-base-plus b7320756a13354e7530a63935656d35b2f91a290 323
 sam2.1-hiera-large sam2 facebook/sam2.1-hiera-large 665f8e2ad61cf5f53d65644ff27c8ee525124610 898
+ram-swin-large ram xinyu1205/recognize_anything_model a4f945fe0720892020c28309624df3bd1f3ad3dc 5630
+ram-plus-swin-large ram-plus xinyu1205/recognize-anything-plus-model 6afd703f04b23e1c18d4c7d9882c4f5f954848f8 3010
 """  # name, kind, repository, revision, megabytes; all are under Apache-2.0 and none is gated
 
 
 def _entry(row: str) -> Entry:
     name, kind, repository, revision, megabytes = row.split()
-    role: Literal["detector", "decoder"] = "detector" if kind.endswith("grounding-dino") else "decoder"
+    roles: dict[str, Role] = {"grounding-dino": "detector", "mm-grounding-dino": "detector"} | dict.fromkeys(
+        OFFICIAL, "tagger"
+    )
     url = "https://www.apache.org/licenses/LICENSE-2.0"
-    return Entry(name, role, cast(Kind, kind), repository, revision, "Apache-2.0", url, True, int(megabytes))
+    return Entry(
+        name,
+        roles.get(kind, "decoder"),
+        cast(Kind, kind),
+        repository,
+        revision,
+        "Apache-2.0",
+        url,
+        True,
+        int(megabytes),
+    )
 
 
 REGISTRY = {entry.name: entry for entry in map(_entry, _TABLE.split("\n")[1:-1])}
@@ -92,7 +111,8 @@ def find(name: str) -> Entry:
 
 def named_by(config: Config) -> list[Entry | Path]:
     """The models that a config uses, in the order of the pipeline: entries, or folders where it names folders."""
-    models = [config.detector.model] if config.detector.name != "classical" else []
+    models = [config.tagger.model] if config.describe.tagger != "none" else []
+    models += [config.detector.model] if config.detector.name != "classical" else []
     models += [config.decoder.model] if config.decoder.name != "none" else []
     return list(dict.fromkeys(_entry_or_folder(model) for model in models))
 
@@ -135,12 +155,15 @@ def cache_folder(entry: Entry) -> Path | None:
         require_packages()
     from huggingface_hub import try_to_load_from_cache
 
-    file = try_to_load_from_cache(entry.repository, "config.json", revision=entry.revision)
+    name = OFFICIAL.get(entry.kind, "config.json")
+    file = try_to_load_from_cache(entry.repository, name, revision=entry.revision)
     return Path(file).parent if isinstance(file, str) else None
 
 
 def absent_files(folder: Path) -> list[str]:
     """What a folder lacks of the files that loading needs: config.json, the weights, all parts of them."""
+    if any((folder / name).is_file() for name in OFFICIAL.values()):
+        return []
     absent = [] if (folder / "config.json").is_file() else ["config.json"]
     index = folder / "model.safetensors.index.json"
     if not index.is_file():
@@ -176,7 +199,9 @@ def size(megabytes: int) -> str:
 
 def _entry_or_folder(model: str) -> Entry | Path:
     if not model:
-        raise ConfigError("the config names no model", "set detector.model and decoder.model; see: iapas models list")
+        raise ConfigError(
+            "the config names no model", "set tagger.model, detector.model or decoder.model; see: iapas models list"
+        )
     if model in REGISTRY or not ("/" in model or Path(model).is_dir()):
         return find(model)
     return Path(model).expanduser()
