@@ -13,6 +13,7 @@ import hashlib
 import os
 import string
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,11 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
 import transformers
+from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import BPE
 from transformers import BertConfig, BertTokenizer, SwinConfig
+
+from iapas.models import ram_checkpoint, ram_names
 
 SIDE = 64  # pixels that the image encoders of SAM and SAM2 look at
 SPECIAL = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]", 1012: ".", 1029: "?"}
@@ -145,6 +150,69 @@ def sam2() -> tuple[Any, None]:
     return transformers.Sam2Model(config), None
 
 
+TURN = "{{ '<|start_header_id|>' + m['role'] + '<|end_header_id|>\n\n' + m['content'] | trim + '<|eot_id|>' }}"
+CHAT = (
+    f"<|begin_of_text|>{{% for m in messages %}}{TURN}{{% endfor %}}"
+    "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
+)
+"""What the chat template of LLaMA-3 makes."""
+
+
+def llama() -> tuple[Any, Any]:
+    """LLaMA-3: a token for each byte, its control tokens, its chat template; its replies are noise."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = Tokenizer(BPE(vocab={character: i for i, character in enumerate(alphabet)}, merges=[]))
+    tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokens.decoder = decoders.ByteLevel()
+    names = ("begin_of_text", "end_of_text", "start_header_id", "end_header_id", "eot_id")
+    tokens.add_special_tokens([f"<|{name}|>" for name in names])
+    ends = {"bos_token": "<|begin_of_text|>", "eos_token": "<|end_of_text|>"}
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=tokens, chat_template=CHAT, **ends)
+    config = transformers.LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    return transformers.LlamaForCausalLM(config), tokenizer
+
+
+class Ram:
+    """RAM, or with ``descriptions`` of 51 RAM++; the files that ``iapas models convert`` writes, and a few tags."""
+
+    def __init__(self, descriptions: int = 1) -> None:
+        tags = WORDS.split()
+        shape = ram_names.Shape(len(tags), descriptions, 16, 16, 2, 32, 16, 4, 2, (2, 2, 2, 2), (1, 2, 2, 4))
+        self.tags = tags
+        self.state = {name: self.tensor(name, size) for name, size in ram_names.expected(shape)}
+
+    @staticmethod
+    def tensor(name: str, size: tuple[int, ...]) -> torch.Tensor:
+        """Such that tags and pictures differ."""
+        if not size:
+            return torch.tensor(1.0)
+        scale = 20 if name == "label_embed" else 0.4
+        return torch.randn(size) * scale + (1 if "norm" in name.lower() and name.endswith("weight") else 0)
+
+    def save_pretrained(self, folder: Path) -> None:
+        """As the models of transformers do."""
+        with tempfile.TemporaryDirectory() as name:
+            official = Path(name) / "ram_swin_large_14m.pth"
+            torch.save({"model": self.state}, official)
+            official.with_name(ram_checkpoint.TAGS).write_text("\n".join(self.tags) + "\n")
+            official.with_name(ram_checkpoint.THRESHOLDS).write_text("0.5\n" * len(self.tags))
+            ram_checkpoint.convert(official, folder)
+
+    def eval(self) -> Ram:
+        """As the models of transformers do."""
+        return self
+
+
 MODELS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "grounding-dino-tiny": grounding_dino,
     "mm-grounding-dino-tiny": lambda: grounding_dino("MMGroundingDino"),
@@ -152,6 +220,9 @@ MODELS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "sam-vit-huge": sam,
     "sam-hq-vit-base": lambda: sam("SamHQ"),
     "sam2.1-hiera-tiny": sam2,
+    "ram-swin-large": lambda: (Ram(), None),
+    "ram-plus-swin-large": lambda: (Ram(51), None),
+    "llama-3-8b-instruct": llama,
 }
 """By the names of the registry: those of the shipped configs, and one of each other kind."""
 
@@ -164,7 +235,8 @@ def make(name: str, root: Path) -> Path:
     model.eval().save_pretrained(folder)
     if processor is not None:
         processor.save_pretrained(folder)
-    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in sorted(folder.iterdir())]
+    files = sorted(path for path in folder.iterdir() if path.name != "SHA256SUMS")
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in files]
     (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n")
     return folder
 

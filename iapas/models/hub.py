@@ -21,7 +21,7 @@ from iapas.errors import MissingError
 from iapas.models import checksums
 from iapas.models.registry import Entry, absent_files, require_packages
 
-WANTED = ("*.safetensors", "*.json", "*.txt")
+WANTED = ("*.safetensors", "*.json", "*.txt", "*.jinja")
 """The files that are fetched."""
 
 _SECONDS = 4.0

@@ -48,8 +48,10 @@ class Runtime:
         return f"{self.device}, {self.precision}" + (f", {self.threads} threads" if self.device == "cpu" else "")
 
 
-def load(model_class: str, folder: Path, runtime: Runtime) -> Any:
+def load(model_class: str, folder: Path, runtime: Runtime, **options: Any) -> Any:
     """The model of transformers' class ``model_class`` (a name), fp32, in eval mode, without gradients, on the device.
+
+    ``options`` go to ``from_pretrained`` in place of ours; with a ``device_map`` the model stays where that puts it.
 
     Strict: raises MissingError when a file is not what its checksum says, or a tensor is missing, of another shape, or
     cannot be read; tensors too many are logged. Never runs code or unpickles from ``folder``.
@@ -67,10 +69,10 @@ def load(model_class: str, folder: Path, runtime: Runtime) -> Any:
         try:
             model, found = getattr(transformers, model_class).from_pretrained(
                 folder,
+                **{"dtype": torch.float32, **options},
                 local_files_only=True,
                 use_safetensors=True,
                 trust_remote_code=False,
-                dtype=torch.float32,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # so that they are told below, and by name
             )
@@ -79,7 +81,8 @@ def load(model_class: str, folder: Path, runtime: Runtime) -> Any:
                 raise
             raise MissingError(f"{folder} cannot be loaded as {model_class}: {_first_line(error)}", _AGAIN) from error
     _check(found, folder, model_class)
-    return model.eval().requires_grad_(False).to(runtime.device)
+    model = model.eval().requires_grad_(False)
+    return model if "device_map" in options else model.to(runtime.device)
 
 
 def model_kind(folder: Path) -> str:
