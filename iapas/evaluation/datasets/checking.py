@@ -37,9 +37,11 @@ _KINDS = {
     "mask-on-normal": (False, "normal images with a mask that is not empty"),
     "mask-faint": (False, "masks that hold values, none of which counts as a defect: these images count as normal"),
     "mask-not-binary": (False, "masks with more than two values"),
+    "mask-shared": (False, "masks that several images share"),
     "mask-orphan": (False, "masks without an image"),
     "image-doubled": (False, "images that are byte for byte another test image"),
     "image-in-training": (False, "test images that stage 1 sees too, under another name"),
+    "category-all-good": (False, "categories without an image with a defect: nothing can be measured in them"),
     "category-missing": (False, "categories of the published set that are not there"),
     "file-unknown": (False, "pictures that are no part of the layout"),
     "link": (False, "links to folders, or out of the root, that are not followed"),
@@ -196,6 +198,12 @@ def _tree(tree: Tree, dataset: DataSet, layout: Layout, found: _Found) -> None:
     ):
         for path in paths:
             found.add(code, shown(path))
+    for mask, count in sorted(Counter(entry.mask for entry in tree.entries if entry.mask).items()):
+        if count > 1:
+            found.add("mask-shared", f"{shown(mask)}: {count} images")
+    for category, counts in _counts(dataset.test).items():
+        if set(counts) == {""}:
+            found.add("category-all-good", category)
     present = {entry.fields.get("category", "") for entry in tree.entries}
     for category in layout.categories:
         if category not in present:

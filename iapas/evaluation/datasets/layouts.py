@@ -216,7 +216,7 @@ _ALL = (
         "your own",
         "your own",
         "unknown",
-        (Images("images/{path}.{ext}", ("masks/{path}.{ext}",)),),
+        (Images("images/{path}.{ext}", ("masks/{path}.{ext}", "masks/{path}_mask.{ext}")),),
         decides="content",
         no_mask="normal",
         defect="defect",

@@ -51,7 +51,7 @@ def open_dataset(
     rows = _samples(entries, layout, place, protocol)
     test = [sample for sample, train in rows if not train]
     rest = [sample for sample, train in rows if train]
-    notes = [*layout.notes, *listed, *_left_out(tree, len(rows))]
+    notes = [*layout.notes, *listed, *_left_out(tree, len(entries) - len(rows))]
     if split:
         test, more, note = _drawn(test, layout.splits[split])
         rest, notes = rest + more, [*notes, note]
@@ -64,6 +64,7 @@ def open_dataset(
     if not test:
         raise _nothing(layout, place, tree)
     ordered = tuple(sorted(test, key=lambda sample: sample.id))
+    stage1 = {category: stage1[category] for category in sorted({sample.category for sample in ordered})}
     return DataSet(name, place, ordered, stage1, (*notes, *how), folders)
 
 
@@ -76,7 +77,7 @@ def layout_of(name: str, folders: tuple[str, str] | None = None) -> Layout:
     if layout.images[0].pattern != "images/{path}.{ext}":
         raise UsageError(f"the folders of {name} are fixed: {looked_for(layout)}")
     images, masks = (folder.strip("/").replace("{", "").replace("}", "") for folder in folders)
-    pattern = Images(f"{images}/{{path}}.{{ext}}", (f"{masks}/{{path}}.{{ext}}",))
+    pattern = Images(f"{images}/{{path}}.{{ext}}", (f"{masks}/{{path}}.{{ext}}", f"{masks}/{{path}}_mask.{{ext}}"))
     return replace(layout, images=(pattern,), top=f"{images}/" if layout.top else "")
 
 
@@ -98,11 +99,13 @@ def _nothing(layout: Layout, root: str, tree: Tree) -> MissingError:
     return MissingError(message, f"--root {shown(inner)} holds some" if inner else "--root is the set's own top folder")
 
 
-def _left_out(tree: Tree, kept: int) -> list[str]:
-    """Images that are there and are not taken, in sentences."""
+def _left_out(tree: Tree, unknown: int) -> list[str]:
+    """What is there and not taken, in sentences; ``unknown``: the images of which nothing is known."""
     notes = []
-    if unknown := len(tree.entries) - kept:
+    if unknown:
         notes.append(f"{unknown} images without a truth are left out: they are not known to be normal")
+    if tree.orphans:
+        notes.append(f"{len(tree.orphans)} masks belong to no image, the first {shown(tree.orphans[0])}")
     if tree.unreadable:
         notes.append(f"{len(tree.unreadable)} folders cannot be read; their images are missing")
     if tree.links:

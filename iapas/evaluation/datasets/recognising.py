@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from contextlib import suppress
 
 from iapas.errors import MissingError
-from iapas.evaluation.datasets.layout import Layout
 from iapas.evaluation.datasets.layouts import LAYOUTS
-from iapas.evaluation.datasets.tree import list_names, sort_names
+from iapas.evaluation.datasets.tree import Names, inner_folders, list_names, sort_names
 from iapas.files.names import shown
 
 
@@ -20,6 +19,17 @@ def recognise_dataset(root: str | os.PathLike[str]) -> str:
     """
     place = os.fspath(root)
     names = list_names(place)
+    name = _best(names)
+    if not name:
+        raise MissingError(
+            f"no known data set in {shown(place)!r}: {len(names.paths)} pictures, in no layout that is known",
+            _inside(place) or "iapas datasets list says what is known; --name NAME says what was looked for",
+        )
+    return name
+
+
+def _best(names: Names) -> str:
+    """The layout that explains most of the names and has masks for some; ""."""
     best, name = (0, 0), ""
     for layout in LAYOUTS.values():
         if layout.unverified:  # it looks like a folder of one's own
@@ -31,23 +41,13 @@ def recognise_dataset(root: str | os.PathLike[str]) -> str:
         judged = any(entry.mask and not entry.train for entry in tree.entries)
         if judged and score > best:
             best, name = score, layout.name
-    if not name:
-        raise MissingError(
-            f"no known data set in {shown(place)!r}: {len(names.paths)} pictures, in no layout that is known",
-            _inside(place) or "iapas datasets list says what is known; --name NAME says what was looked for",
-        )
     return name
 
 
 def _inside(root: str) -> str:
     """Words about a data set one folder further down, or ""."""
-    for path in sorted(Path(root).iterdir())[:50]:
-        if path.is_dir() and not path.name.startswith("."):
-            for layout in LAYOUTS.values():
-                if _fits(str(path), layout):
-                    return f"{shown(path)} looks like {layout.name}"
+    for folder in inner_folders(root):
+        with suppress(MissingError):  # one that cannot be read
+            if name := _best(list_names(folder)):
+                return f"{shown(folder)} looks like {name}"
     return ""
-
-
-def _fits(root: str, layout: Layout) -> bool:
-    return not layout.unverified and bool(sort_names(list_names(root), layout).entries)

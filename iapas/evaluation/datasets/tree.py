@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from iapas.errors import MissingError
 from iapas.evaluation.datasets.layout import Images, Layout
@@ -37,7 +36,7 @@ class Tree:
 
 
 @dataclass
-class _Names:
+class Names:
     """The paths below a root, relative to it, sorted, and what the walk could not enter or did not follow."""
 
     paths: list[str]
@@ -45,12 +44,12 @@ class _Names:
     links: list[str] = field(default_factory=list)
 
 
-def list_names(root: str) -> _Names:
+def list_names(root: str) -> Names:
     """Every picture and .mat below ``root``, masks beside images included. Raises MissingError: no such folder."""
     if not os.path.isdir(root):  # noqa: PTH112 - also for names that are not UTF-8
         raise MissingError(f"the data set's folder {shown(root)!r} is not there", "give its own top folder with --root")
     found = Found(TRUTH_EXTENSIONS)
-    names = _Names(list(walk(root, found)))
+    names = Names(list(walk(root, found)))
     if root in found.unreadable or os.path.join(root, "") in found.unreadable:  # noqa: PTH118
         raise MissingError(f"the folder {shown(root)!r} cannot be read")
     for truth in found.truths:  # the walk leaves masks beside images to those who know what they are
@@ -62,7 +61,7 @@ def list_names(root: str) -> _Names:
     return names
 
 
-def sort_names(names: _Names, layout: Layout) -> Tree:
+def sort_names(names: Names, layout: Layout) -> Tree:
     """The names as ``layout`` has them."""
     truths: dict[tuple[str, ...], str] = {}
     rest: list[str] = []
@@ -130,12 +129,18 @@ def _below(path: str, root: str) -> str:
 
 def inner_folder(root: str, layout: Layout) -> str:
     """The one folder directly below ``root`` that holds this layout, or ""."""
-    inner = [path for path in sorted(Path(root).iterdir()) if path.is_dir() and not path.name.startswith(".")]
-    fitting = [path for path in inner[:50] if _holds(path, layout)]
-    return str(fitting[0]) if len(fitting) == 1 else ""
+    fitting = [folder for folder in inner_folders(root) if _holds(folder, layout)]
+    return fitting[0] if len(fitting) == 1 else ""
 
 
-def _holds(folder: Path, layout: Layout) -> bool:
-    found = Found(TRUTH_EXTENSIONS)
+def inner_folders(root: str) -> list[str]:
+    """The folders directly below ``root``, at most 50: where a data set may lie that was not found in it."""
+    with os.scandir(root) as entries:
+        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    paths = [os.path.join(root, name) for name in names]  # noqa: PTH118
+    return [path for path in paths if os.path.isdir(path)][:50]  # noqa: PTH112 - Path.is_dir may raise
+
+
+def _holds(folder: str, layout: Layout) -> bool:
     patterns = [compiled(images.pattern) for images in layout.images]
-    return any(pattern.fullmatch(path) for path in walk(str(folder), found) for pattern in patterns)
+    return any(pattern.fullmatch(path) for path in walk(folder, Found(TRUTH_EXTENSIONS)) for pattern in patterns)
