@@ -196,7 +196,7 @@ class Ram:
         """Such that tags and pictures differ."""
         if not size:
             return torch.tensor(1.0)
-        scale = 20 if name == "label_embed" else 0.4
+        scale = {"label_embed": 2.0, "image_proj.weight": 0.05}.get(name, 0.4)
         return torch.randn(size) * scale + (1 if "norm" in name.lower() and name.endswith("weight") else 0)
 
     def save_pretrained(self, folder: Path) -> None:
@@ -205,7 +205,7 @@ class Ram:
             official = Path(name) / "ram_swin_large_14m.pth"
             torch.save({"model": self.state}, official)
             official.with_name(ram_checkpoint.TAGS).write_text("\n".join(self.tags) + "\n")
-            official.with_name(ram_checkpoint.THRESHOLDS).write_text("0.5\n" * len(self.tags))
+            official.with_name(ram_checkpoint.THRESHOLDS).write_text("0.2\n" * len(self.tags))
             ram_checkpoint.convert(official, folder)
 
     def eval(self) -> Ram:
