@@ -161,7 +161,7 @@ def _truth(item: Item) -> BoolMap | None:
     mask = item.sample.mask
     if mask == "":
         raise Unjudged(f"{item.sample.id}: its mask is missing")
-    return None if mask is None else read_truth(mask)
+    return None if mask is None else read_truth(mask, item.sample.rule)
 
 
 def _provenance(
