@@ -15,7 +15,7 @@ from iapas.errors import MissingError
 SUMS = "SHA256SUMS"
 """The name of the list of checksums in a model's folder, in the format of sha256sum."""
 
-_COUNTED = (".safetensors", ".json", ".txt", ".model", ".jinja")  # weights, configs, vocabularies, chat templates
+_COUNTED = (".safetensors", ".pth", ".json", ".txt", ".model", ".jinja")  # weights, configs, texts
 _SETTLED = 2.0  # seconds: a file younger than that can change again without its times showing it
 _NAMED = 5
 _HINT = "half downloaded or changed: fetch or copy it again; do not use it as it is"

@@ -1,7 +1,8 @@
 """Downloads: the one place of iapas that asks the network for anything, and only on ``iapas models fetch``.
 
-Safetensors, configs and vocabularies alone; what pickles is never fetched. TLS is always on, and what is logged never
-holds a token. Verified against a server that behaves like the hub, not against the hub itself.
+Safetensors, configs and vocabularies alone; pickled weights only where there are no others (RAM), which are read as
+tensors only. TLS is always on, and what is logged never holds a token. Verified against a server that behaves like the
+hub, not against the hub itself.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 from iapas.errors import MissingError
 from iapas.models import checksums
-from iapas.models.registry import Entry, absent_files, require_packages
+from iapas.models.registry import OFFICIAL, Entry, absent_files, require_packages
 
 WANTED = ("*.safetensors", "*.json", "*.txt", "*.jinja")
 """The files that are fetched."""
@@ -45,8 +46,8 @@ def fetch(entry: Entry, root: str = "", *, offline: bool = False) -> Path:
             f"{entry.name} cannot be fetched: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set", "unset it to download"
         )
     with _told(entry), _progress():
-        files = _listing(entry)
-        if not any(name.endswith(".safetensors") for name in files):
+        files, official = _listing(entry), OFFICIAL.get(entry.kind, "")
+        if not any(name.endswith(".safetensors") or name == official for name in files):
             raise MissingError(
                 f"{entry.page} holds no safetensors at {entry.revision}", "pickled weights are never used"
             )
@@ -55,7 +56,7 @@ def fetch(entry: Entry, root: str = "", *, offline: bool = False) -> Path:
             snapshot_download(
                 entry.repository,
                 revision=entry.revision,
-                allow_patterns=list(WANTED),
+                allow_patterns=[*WANTED, *filter(None, [official])],
                 etag_timeout=_SECONDS,
                 **where,
             )

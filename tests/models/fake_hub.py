@@ -85,7 +85,7 @@ def fake_hub(files, *, status=200, code="", broken=(), tls=None):
 
 
 def is_large(name):
-    return name.endswith((".safetensors", ".bin"))
+    return name.endswith((".safetensors", ".bin", ".pth"))
 
 
 def path_commit(path):

@@ -15,7 +15,7 @@ from fake_hub import fake_hub
 
 from iapas.errors import MissingError
 from iapas.models import checksums, hub
-from iapas.models.registry import find
+from iapas.models.registry import OFFICIAL, find
 
 NAME = "sam-vit-base"
 FILES = {
@@ -48,18 +48,28 @@ def fails(tmp_path, endpoint, **env):
 
 
 @pytest.fixture
-def refused(monkeypatch, tmp_path):
-    """``refused(endpoint, root="")``: what ``fetch`` says, in this process, which knows a token."""
+def fetched(monkeypatch, tmp_path):
+    """``fetched(endpoint, name, root="")``: ``fetch`` from the hub there, in this process, which knows a token."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_TOKEN", "hf_secretsecretsecret")
 
-    def fetch(endpoint, root=""):
+    def fetch(endpoint, name, root=""):
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
         template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
         monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+        return hub.fetch(find(name), root)
+
+    return fetch
+
+
+@pytest.fixture
+def refused(fetched):
+    """``refused(endpoint, root="")``: what ``fetch`` says."""
+
+    def fetch(endpoint, root=""):
         with pytest.raises(MissingError) as raised:
-            hub.fetch(find(NAME), root)
+            fetched(endpoint, NAME, root)
         assert "hf_secret" not in str(raised.value)
         return str(raised.value)
 
@@ -111,6 +121,16 @@ def test_a_repository_without_safetensors_is_refused(refused):
     with fake_hub({"config.json": b"{}", "pytorch_model.bin": b"pickle"}) as (endpoint, asked):
         assert "pickled weights are never used" in refused(endpoint)
         assert not any("/resolve/" in path for _, path, _ in asked)
+
+
+def test_weights_that_are_published_as_a_pth_alone_are_fetched(fetched, tmp_path):
+    name = "ram-swin-large"
+    weights = OFFICIAL[find(name).kind]
+    with fake_hub({weights: b"tensors", "other.pth": b"pickle"}) as (endpoint, asked):
+        folder = fetched(endpoint, name, str(tmp_path))
+    assert sorted(path.name for path in folder.iterdir()) == ["SHA256SUMS", weights]
+    assert checksums.verify(folder) == "SHA256SUMS"
+    assert not any("other.pth" in path for _, path, _ in asked)
 
 
 @pytest.mark.parametrize(
