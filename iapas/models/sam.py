@@ -164,5 +164,7 @@ def _clip(prompts: FloatMap, size: tuple[int, int]) -> FloatMap:
 
 def _usable(prompts: FloatMap) -> npt.NDArray[np.bool_]:
     """(N,) bool: which are finite; of boxes, those with area."""
-    usable = np.isfinite(prompts).all(axis=1)
-    return usable & (prompts[:, :2] < prompts[:, 2:]).all(axis=1) if prompts.shape[1] == 4 else usable
+    usable: npt.NDArray[np.bool_] = np.isfinite(prompts).all(axis=1)
+    if prompts.shape[1] == 4:
+        usable &= (prompts[:, :2] < prompts[:, 2:]).all(axis=1)
+    return usable
