@@ -34,8 +34,8 @@ Map = tuple[np.ndarray, np.ndarray]
 
 HEAD = """## Metrics
 
-Made by `{command}`; do not edit. {versions}, one thread; rounds: {rounds}, the methods in turn,
-medians.
+Made by `{command}`; do not edit. {versions}; one thread each; medians of
+{rounds} rounds, each with the methods in turn.
 
 {maps} maps of {size} x {size}; every fifth without a defect, the others with a square of 1/36 of the picture. Piecewise
 constant: the sum of twelve rectangles with scores, as our score maps are, so some values pass 1. Continuous: uniform
@@ -147,15 +147,18 @@ def measured(python: str, *arguments: object) -> dict[str, float]:
     return dict(json.loads(ended.stdout))
 
 
-def has_torchmetrics(python: str | None) -> bool:
-    """Whether the interpreter can import it."""
-    return bool(python) and not subprocess.run([python, "-c", "import torchmetrics"], capture_output=True).returncode
+def torchmetrics_version(python: str | None) -> str:
+    """What the interpreter can import, "" where it cannot."""
+    if not python:
+        return ""
+    ask = "import torch, torchmetrics; print(f'torchmetrics {torchmetrics.__version__}, torch {torch.__version__}')"
+    return subprocess.run([python, "-c", ask], capture_output=True, text=True).stdout.strip()
 
 
 def rows(kind: str, given: argparse.Namespace) -> Iterator[str]:
     """The table rows of one kind of maps."""
     taken: dict[str, list[dict[str, float]]] = {}
-    possible = [m for m in METHODS[kind] if not m.startswith("torch") or has_torchmetrics(given.torchmetrics)]
+    possible = [m for m in METHODS[kind] if not m.startswith("torch") or torchmetrics_version(given.torchmetrics)]
     for _ in range(given.rounds):
         for method in possible:
             python = given.torchmetrics if method.startswith("torch") else sys.executable
@@ -202,6 +205,7 @@ def main() -> None:
         f"NumPy {np.__version__}",
         f"scikit-learn {version('scikit-learn')}",
     ]
+    versions += filter(None, [torchmetrics_version(given.torchmetrics)])
     words = ["PYTHON" if before == "--torchmetrics" else word for before, word in zip(sys.argv, sys.argv[1:])]  # noqa: B905
     lines = [
         HEAD.format(
