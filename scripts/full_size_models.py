@@ -37,7 +37,48 @@ def grounding_dino_tiny(seed: int = 0) -> tuple[Any, Any]:
     return model, transformers.GroundingDinoProcessor(images, bert_tokenizer())
 
 
-MODELS: dict[str, Callable[[], tuple[Any, Any]]] = {"grounding-dino-tiny": grounding_dino_tiny}
+def sam_vit_base(kind: str = "Sam", seed: int = 0) -> tuple[Any, Any]:
+    """SAM, ViT-B (94 million parameters), or with ``SamHQ`` the variant with finer masks."""
+    torch.manual_seed(seed)
+    config = getattr(transformers, f"{kind}Config")(vision_config=_not_flat({}))
+    return _sam(kind, config)
+
+
+def sam_vit_huge(seed: int = 0) -> tuple[Any, Any]:
+    """SAM, ViT-H (641 million parameters)."""
+    torch.manual_seed(seed)
+    huge = {
+        "hidden_size": 1280,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 16,
+        "global_attn_indexes": [7, 15, 23, 31],
+        "mlp_dim": 5120,
+    }
+    return _sam("Sam", transformers.SamConfig(vision_config=_not_flat(huge)))
+
+
+def _not_flat(vision: dict[str, Any]) -> dict[str, Any]:
+    return vision | {"initializer_range": 0.02}  # the default makes masks of one tone
+
+
+def _sam(kind: str, config: Any) -> tuple[Any, Any]:
+    model = getattr(transformers, f"{kind}Model")(config).eval().requires_grad_(False)
+    return model, getattr(transformers, f"{kind}Processor")(transformers.SamImageProcessorPil())
+
+
+def sam2_hiera_tiny(seed: int = 0) -> tuple[Any, None]:
+    """SAM 2.1, Hiera-T (31 million parameters, without those of its memory). Its processor needs torchvision, so there is none to save."""
+    torch.manual_seed(seed)
+    return transformers.Sam2Model(transformers.Sam2Config()).eval().requires_grad_(False), None
+
+
+MODELS: dict[str, Callable[[], tuple[Any, Any]]] = {
+    "grounding-dino-tiny": grounding_dino_tiny,
+    "sam-vit-base": sam_vit_base,
+    "sam-vit-huge": sam_vit_huge,
+    "sam-hq-vit-base": lambda: sam_vit_base("SamHQ"),
+    "sam2.1-hiera-tiny": sam2_hiera_tiny,
+}
 """By the names of the registry; a model, and its processor or None."""
 
 
