@@ -22,9 +22,9 @@ from iapas.errors import ConfigError, MissingError
 PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "huggingface_hub")
 """What running a model takes; huggingface_hub comes with transformers."""
 
-Kind = Literal["grounding-dino", "mm-grounding-dino", "sam", "sam-hq", "sam2", "ram", "ram-plus"]
+Kind = Literal["grounding-dino", "mm-grounding-dino", "sam", "sam-hq", "sam2", "ram", "ram-plus", "llama"]
 
-Role = Literal["tagger", "detector", "decoder"]
+Role = Literal["tagger", "generator", "detector", "decoder"]
 
 OFFICIAL = {"ram": "ram_swin_large_14m.pth", "ram-plus": "ram_plus_swin_large_14m.pth"}
 """Weights that are published as a .pth file alone, by kind. Read as tensors only, which can run no code."""
@@ -75,7 +75,7 @@ sam2.1-hiera-base-plus sam2 facebook/sam2.1-hiera-base-plus b7320756a13354e7530a
 sam2.1-hiera-large sam2 facebook/sam2.1-hiera-large 665f8e2ad61cf5f53d65644ff27c8ee525124610 898
 ram-swin-large ram xinyu1205/recognize_anything_model a4f945fe0720892020c28309624df3bd1f3ad3dc 5630
 ram-plus-swin-large ram-plus xinyu1205/recognize-anything-plus-model 6afd703f04b23e1c18d4c7d9882c4f5f954848f8 3010
-"""  # name, kind, repository, revision, megabytes; all are under Apache-2.0 and none is gated
+"""  # name, kind, repository, revision, megabytes; all these are under Apache-2.0 and none is gated
 
 
 def _entry(row: str) -> Entry:
@@ -97,7 +97,20 @@ def _entry(row: str) -> Entry:
     )
 
 
-REGISTRY = {entry.name: entry for entry in map(_entry, _TABLE.split("\n")[1:-1])}
+_LLAMA = Entry(
+    "llama-3-8b-instruct",
+    "generator",
+    "llama",
+    "meta-llama/Meta-Llama-3-8B-Instruct",
+    "5f0b02c75b57c5855da9ae460ce51323ea669d8a",
+    "Meta Llama 3 Community License",
+    "https://llama.meta.com/llama3/license/",
+    commercial=True,  # but for companies with over 700 million users a month
+    megabytes=16061,
+    gated=True,
+)
+
+REGISTRY = {entry.name: entry for entry in [*map(_entry, _TABLE.split("\n")[1:-1]), _LLAMA]}
 
 
 def find(name: str) -> Entry:
@@ -112,6 +125,7 @@ def find(name: str) -> Entry:
 def named_by(config: Config) -> list[Entry | Path]:
     """The models that a config uses, in the order of the pipeline: entries, or folders where it names folders."""
     models = [config.tagger.model] if config.describe.tagger != "none" else []
+    models += [config.generator.model] if config.describe.generator == "llm" else []
     models += [config.detector.model] if config.detector.name != "classical" else []
     models += [config.decoder.model] if config.decoder.name != "none" else []
     return list(dict.fromkeys(_entry_or_folder(model) for model in models))
@@ -200,7 +214,8 @@ def size(megabytes: int) -> str:
 def _entry_or_folder(model: str) -> Entry | Path:
     if not model:
         raise ConfigError(
-            "the config names no model", "set tagger.model, detector.model or decoder.model; see: iapas models list"
+            "the config names no model",
+            "set tagger.model, generator.model, detector.model or decoder.model (iapas models list)",
         )
     if model in REGISTRY or not ("/" in model or Path(model).is_dir()):
         return find(model)

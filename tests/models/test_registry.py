@@ -22,7 +22,8 @@ def test_entries_are_whole():
         assert entry.revision == "main" or len(bytes.fromhex(entry.revision)) == 20
         assert 100 < entry.megabytes < 20000
         assert entry.licence_url.startswith("https://")
-        assert entry.role == ("detector" if "dino" in name else "tagger" if "ram" in name else "decoder")
+        roles = {"dino": "detector", "ram": "tagger", "llama": "generator"}
+        assert entry.role == next((role for part, role in roles.items() if part in name), "decoder")
         assert entry.kind in name.replace("sam2.1", "sam2")
 
 
