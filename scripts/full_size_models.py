@@ -67,7 +67,7 @@ def _sam(kind: str, config: Any) -> tuple[Any, Any]:
 
 
 def sam2_hiera_tiny(seed: int = 0) -> tuple[Any, None]:
-    """SAM 2.1, Hiera-T (31 million parameters, without those of its memory). Its processor needs torchvision, so there is none to save."""
+    """SAM 2.1, Hiera-T (31 million parameters without its memory); its processor needs torchvision: none is saved."""
     torch.manual_seed(seed)
     return transformers.Sam2Model(transformers.Sam2Config()).eval().requires_grad_(False), None
 

@@ -136,7 +136,7 @@ def test_how_many_at_once_changes_no_mask(tiny):
     boxes = np.random.default_rng(1).uniform(0, 50, (17, 4)).astype(np.float32)
     boxes[:, 2:] += boxes[:, :2] + 1
     results = []
-    for chunk in (1, 5, 64):
+    for chunk in (1, 3, 64):
         made = SamDecoder(tiny("sam-vit-base"), SETTINGS.model_copy(update={"chunk": chunk}), Runtime())
         results.append(whole(made.decode(made.encode([image]), boxes=[boxes])[0], (80, 100)))
     assert (results[0] != results[1]).mean() < 1e-3
