@@ -1,6 +1,6 @@
-"""Profiles that were made before, kept in the user's cache: the models of stage 1 need not run twice for the same question.
+"""Profiles that were made before, kept in the user's cache: stage 1's models need not run twice for one question.
 
-An entry's key is made from all that its profile hangs on, so an entry is never out of date; it may be deleted at any time.
+An entry's key is made from all that its profile hangs on, so it is never out of date; it may be deleted at any time.
 """
 
 from __future__ import annotations

@@ -73,6 +73,20 @@ def load_template(name_or_file: str) -> Template:
     return Template(**{key: value.strip() for key, value in data.items()})
 
 
+def is_template(name_or_file: str) -> bool:
+    """Whether this is a template, and not a lexicon: a shipped name, or a file with a question in it.
+
+    Raises ConfigError for a name that neither a template nor a lexicon has, and for a file that cannot be read.
+    """
+    if name_or_file.endswith((".yaml", ".yml")) or "/" in name_or_file:
+        return bool({"system", "user"} & set(shipped.read_yaml(Path(name_or_file))))
+    templates, lexicons = shipped.names("prompts/templates"), shipped.names("prompts/lexicons")
+    if name_or_file not in (*templates, *lexicons):
+        there = f"lexicons {', '.join(lexicons)}; templates {', '.join(templates)}"
+        raise ConfigError(f"there is no lexicon or template called {name_or_file!r}; shipped are: {there}")
+    return name_or_file in templates
+
+
 def _check_placeholders(text: str, where: str) -> None:
     bad = [inner for inner in _BRACES.findall(text) if inner not in PLACEHOLDERS]
     if bad:

@@ -169,7 +169,7 @@ def test_each_folder_is_a_product(place):
         (["segment", "good", "--overlay", "some"], 2, "overlay"),
         (["calibrate", "good", "--profile", "none.json"], 2, "none.json"),
         (["segment", "good", "--roi", "none.png", "--out", "runs/roi"], 2, "verdict.roi"),
-        (["prompts", "show", "defualt"], 2, "default"),
+        (["prompts", "show", "defualt"], 2, "lexicons default, none; templates"),
         (["frobnicate"], 2, "frobnicate"),
     ],
 )
@@ -187,8 +187,11 @@ def test_what_is_there_can_be_seen(place):
         json.loads(iapas("config", "show", "embedded", "--set", "tile.size=512", "--json").stdout)["tile"]["size"]
         == 512
     )
-    assert "default" in json.loads(iapas("prompts", "list", "--json").stdout)
+    listed = json.loads(iapas("prompts", "list", "--json").stdout)
+    assert "scratch" in listed["lexicons"]["default"]
+    assert "IAP-AS" in listed["templates"]["paper"]
     assert "scratch" in iapas("prompts", "show").stdout
+    assert "abnormal parts of {object}" in iapas("prompts", "show", "paper").stdout
     assert iapas("--version").stdout.startswith("iapas 0.")
 
 

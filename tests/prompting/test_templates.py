@@ -2,7 +2,7 @@ import pytest
 
 from iapas import shipped
 from iapas.errors import ConfigError
-from iapas.prompting.templates import MAX_VALUE, load_template
+from iapas.prompting.templates import MAX_VALUE, is_template, load_template
 from iapas.protocols import PromptContext
 
 NUT = PromptContext("metal nut", ("metal nut", "table"))
@@ -82,3 +82,17 @@ def test_a_bad_template_is_named_with_its_fault(tmp_path, text, message):
 def test_an_unknown_name_lists_those_there_are():
     with pytest.raises(ConfigError, match=r"no template called 'papre'.*adjectives, paper"):
         load_template("papre")
+
+
+def test_templates_are_told_from_lexicons(tmp_path):
+    assert is_template("paper")
+    assert not is_template("default")
+    for text, answer in (("{name: x, user: u}", True), ("phrases: [dent]", False)):
+        (tmp_path / "x.yaml").write_text(text)
+        assert is_template(str(tmp_path / "x.yaml")) is answer
+    with pytest.raises(ConfigError, match="lexicons default, none; templates adjectives, paper"):
+        is_template("papre")
+
+
+def test_no_template_has_the_name_of_a_lexicon():
+    assert not set(shipped.names("prompts/templates")) & set(shipped.names("prompts/lexicons"))
