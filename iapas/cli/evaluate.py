@@ -34,6 +34,12 @@ def evaluate(
         str | None, typer.Option("--method", metavar="sam-everything-oracle", help="A study instead of the pipeline.")
     ] = None,
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="A part of the data set, as in papers.")] = "",
+    images: Annotated[
+        str, typer.Option("--images", metavar="NAME", help="Of folder and nrsd-mn: the folder of images in --root.")
+    ] = "images",
+    masks: Annotated[
+        str, typer.Option("--masks", metavar="NAME", help="Of folder and nrsd-mn: the folder of masks in --root.")
+    ] = "masks",
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="At most N images, evenly spaced.")] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Segment anew what an earlier one has done.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed images again.")] = False,
@@ -60,8 +66,24 @@ def evaluate(
         chosen = settings(config or "embedded", assignments, quiet, overrides)
     elif config is not None or assignments:
         raise UsageError("--run and --maps bring their results along", "leave --config and --set out")
+    named = None if (images, masks) == ("images", "masks") else (images, masks)
     ended = measure(
-        Order(dataset, root, out, chosen, run, maps, protocol, method, split, limit, restart, retry_failed, quiet)
+        Order(
+            dataset=dataset,
+            root=root,
+            out=out,
+            config=chosen,
+            run=run,
+            maps=maps,
+            protocol=protocol,
+            method=method,
+            split=split,
+            folders=named,
+            limit=limit,
+            restart=restart,
+            retry_failed=retry_failed,
+            quiet=quiet,
+        )
     )
     if ended.results is None:
         typer.echo("interrupted: the same command continues", err=True)

@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from iapas.types import BoolMap, Regions, crop_frame
 
-Step = tuple[int, Literal["add", "add negated", "take away"]]
+Step = tuple[int, Literal["add", "take away", "add negated"]]
 """A mask (its place in the regions), and what was done with it."""
 
-_DEEDS: tuple[Literal["add", "add negated", "take away"], ...] = ("add", "add negated", "take away")
+_DEEDS: tuple[Literal["add", "take away", "add negated"], ...] = ("add", "take away", "add negated")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,39 +32,51 @@ class Selection:
 def select_masks(regions: Regions, truth: BoolMap) -> Selection:
     """The masks of ``regions`` (m >= 0.5) put together towards ``truth``, (H, W) bool in the same frame.
 
-    Beginning with nothing, each step adds a mask, adds the negative of one, or takes one away, whichever raises the
-    IoU most (of equal ones the first, adding before taking away), until none does. Raises ValueError for another size.
+    Beginning with nothing, each step adds a mask, takes one away, or adds the negative of one, whichever raises the
+    IoU most (of equal ones the first), until none does. As the negative of a small mask is nearly everything, and may
+    lead astray, it is also done without negatives, and the better of both is taken. Raises ValueError for another size.
     """
     if truth.shape != regions.size or truth.dtype != bool:
         raise ValueError(f"truth must be bool of shape {regions.size}, got {truth.dtype} {truth.shape}")
     cells, members = _cells(regions)
     positive = np.bincount(cells[truth], minlength=members.shape[1]).astype(np.float64)
     negative = np.bincount(cells[~truth], minlength=members.shape[1]).astype(np.float64)
+    plain, free = (_greedy(members, positive, negative, deeds) for deeds in (2, 3))
+    chosen, steps, iou = free if free[2] > plain[2] else plain
+    empty = not positive.any() and not steps
+    return Selection(chosen[cells], steps, np.nan if empty else iou)
+
+
+def _greedy(
+    members: npt.NDArray[np.bool_], positive: npt.NDArray[np.float64], negative: npt.NDArray[np.float64], deeds: int
+) -> tuple[npt.NDArray[np.bool_], tuple[Step, ...], float]:
+    """The cells chosen with the first ``deeds`` of all, how, and the IoU."""
     total = float(positive.sum())
     chosen = np.zeros(members.shape[1], bool)
     steps: list[Step] = []
     reached = 0.0
-    while len(regions):
-        hits, misses = (_after(members, chosen, pixels) for pixels in (positive, negative))
+    while len(members):
+        hits, misses = (_after(members, chosen, pixels)[:deeds] for pixels in (positive, negative))
         iou = hits / np.maximum(misses + total, 1)
         best = int(iou.argmax())
         if iou.flat[best] <= reached:
             break
         reached = float(iou.flat[best])
-        deed, at = divmod(best, len(regions))
+        deed, at = divmod(best, len(members))
         steps.append((at, _DEEDS[deed]))
         member = members[at]
-        chosen = chosen | member if deed == 0 else chosen | ~member if deed == 1 else chosen & ~member
-    empty = total == 0 and not steps
-    return Selection(chosen[cells], tuple(steps), np.nan if empty else reached)
+        chosen = (chosen | member, chosen & ~member, chosen | ~member)[deed]
+    return chosen, tuple(steps), reached
 
 
-def _after(members: npt.NDArray[np.bool_], chosen: BoolMap, pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _after(
+    members: npt.NDArray[np.bool_], chosen: npt.NDArray[np.bool_], pixels: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     """(3, N): how many of ``pixels`` (in each cell) are chosen after each deed with each mask."""
     now = float(pixels[chosen].sum())
     outside = np.where(chosen, 0, pixels)
     new = members @ outside
-    return np.stack([now + new, now + float(outside.sum()) - new, now - members @ np.where(chosen, pixels, 0)])
+    return np.stack([now + new, now - members @ np.where(chosen, pixels, 0), now + float(outside.sum()) - new])
 
 
 def _cells(regions: Regions) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:

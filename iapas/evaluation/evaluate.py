@@ -54,6 +54,8 @@ class Order:
     protocol: str | None = None
     method: str | None = None
     split: str = ""
+    folders: tuple[str, str] | None = None
+    """Of images and of masks, where a data set lets them be named."""
     limit: int | None = None
     restart: bool = False
     retry_failed: bool = False
@@ -80,7 +82,9 @@ def evaluate(order: Order) -> Evaluation:
     start = time.monotonic()
     protocol = protocol_of(order.protocol, order.dataset)
     _require_one_source(order)
-    dataset = open_dataset(order.dataset, order.root, protocol=protocol.name, split=order.split)
+    dataset = open_dataset(
+        order.dataset, order.root, protocol=protocol.name, split=order.split, folders=order.folders
+    )
     items = items_of(sorted(limited(dataset.test, order.limit), key=lambda sample: sample.id))
     maps, stopped, seconds = _maps(order, dataset, items)
     if maps is None:
