@@ -1,5 +1,8 @@
 """What tests share: pictures that are made, never read from elsewhere."""
 
+import importlib.util
+from pathlib import Path
+
 import hypothesis
 import numpy as np
 import pytest
@@ -21,3 +24,22 @@ def scratched_surface(height=256, width=256, seed=0, scratch=True):
 @pytest.fixture(scope="session")
 def surface():
     return scratched_surface
+
+
+TINY_MODELS = Path(__file__).parents[1] / "scripts" / "make_tiny_models.py"
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """``tiny(name)``: the folder of the tiny random model of that name, made once; skips without torch."""
+    pytest.importorskip("torch", reason='torch is not installed: pip install "iapas[models]"')
+    root = tmp_path_factory.mktemp("tiny-models")
+    spec = importlib.util.spec_from_file_location("make_tiny_models", TINY_MODELS)
+    script = importlib.util.module_from_spec(spec)
+
+    def folder(name):
+        if not hasattr(script, "make"):
+            spec.loader.exec_module(script)
+        return root / name if (root / name).is_dir() else script.make(name, root)
+
+    return folder

@@ -18,11 +18,12 @@ from typing import Any
 from iapas import __version__
 from iapas.config import Config
 from iapas.errors import MissingError
+from iapas.models import registry
 from iapas.run.capacity import worker_count
 from iapas.segmenter import Segmenter
 
 EXTRAS = {
-    "models": ("torch", "transformers", "accelerate", "safetensors"),
+    "models": registry.PACKAGES,
     "4bit": ("bitsandbytes",),
     "eval": ("scipy", "scikit-learn"),
 }
@@ -31,14 +32,25 @@ EXTRAS = {
 CACHES = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "XDG_CACHE_HOME")
 
 _PROBE = """
-import json, torch
+import json, sys, torch
 cuda = torch.cuda.is_available()
-print(json.dumps({
-    "version": torch.__version__,
-    "built for CUDA": torch.version.cuda,
-    "device": "cuda: " + torch.cuda.get_device_name() if cuda else "cpu",
-    "bf16": bool(cuda and torch.cuda.is_bf16_supported()),
-}))
+found = {
+    "torch": {
+        "version": torch.__version__,
+        "built for CUDA": torch.version.cuda,
+        "device": "cuda: " + torch.cuda.get_device_name() if cuda else "cpu",
+        "bf16": bool(cuda and torch.cuda.is_bf16_supported()),
+    }
+}
+if sys.argv[1]:
+    from iapas.config import Config
+    from iapas.errors import MissingError
+    from iapas.models.loading import Runtime
+    try:
+        found["used"] = str(Runtime.of(Config.model_validate_json(sys.argv[1])))
+    except MissingError as error:
+        found["missing"] = str(error)
+print(json.dumps(found))
 """
 _PROBE_SECONDS = 120
 
@@ -48,16 +60,19 @@ def examine(config: Config) -> dict[str, Any]:
 
     Never raises: what cannot be found out says why.
     """
+    probed = _probe(config)
+    unusable = [probed["missing"]] if "missing" in probed else []
     return {
         "config": {"name": config.name, "title": config.title},
-        "missing": _missing(config),
+        "missing": _missing(config) + unusable,
         "python": f"{platform.python_version()} ({sys.executable})",
         "system": _told(platform.platform),
         "iapas": __version__,
         "packages": {name: _version(name) for name in _told(_dependencies, [])},
         "extras": {extra: _extra(extra) for extra in EXTRAS},
-        "device": {"requested": config.run.device, "used": "cpu: classical vision, float32"},
-        "torch": _torch(),
+        "models": _told(lambda: _models(config)),
+        "device": {"requested": config.run.device, "used": probed.get("used", "none")},
+        "torch": probed["torch"],
         "cores": _told(_cores),
         "workers": _told(lambda: worker_count(config)),
         "memory": _told(_memory),
@@ -81,10 +96,38 @@ def _missing(config: Config) -> list[str]:
     try:
         Segmenter.from_config(config)
     except MissingError as error:
-        missing.append(str(error))
+        missing += _told(lambda: _absent(config), []) or [str(error)]
     except Exception as error:  # noqa: BLE001 - whatever it is, the config does not run
         missing.append(f"{config.name} cannot be set up: {error}")
     return missing
+
+
+def _absent(config: Config) -> list[str]:
+    """What is said of each model that is not there."""
+    sentences = []
+    for model in registry.named_by(config):
+        try:
+            registry.locate(_name(model), config.models.root)
+        except MissingError as error:
+            sentences.append(str(error))
+    return list(dict.fromkeys(sentences))
+
+
+def _models(config: Config) -> dict[str, str]:
+    """Where each model of the config lies, and its licence."""
+    found = {}
+    for model in registry.named_by(config):
+        try:
+            where = str(registry.locate(_name(model), config.models.root))
+        except MissingError:
+            where = "not here"
+        licence = "licence: yours to know" if isinstance(model, Path) else model.terms
+        found[_name(model)] = f"{where}; {licence}"
+    return found
+
+
+def _name(model: registry.Entry | Path) -> str:
+    return str(model) if isinstance(model, Path) else model.name
 
 
 def _dependencies() -> list[str]:
@@ -110,22 +153,26 @@ def _extra(extra: str) -> dict[str, Any]:
     return {**found, "install": f"pip install {what}"}
 
 
-def _torch() -> dict[str, Any] | None:
-    """What torch can use; None where it is not installed.
+def _probe(config: Config) -> dict[str, Any]:
+    """``torch``: what it can use, None where it is not installed; ``used``: where the config computes.
 
-    In a process of its own: a broken driver can end the process that imports torch.
+    ``missing``: why the device that the config asks for cannot be had. In a process of its own: a broken driver can end
+    the process that imports torch.
     """
+    used = {} if config.uses_models else {"used": "cpu: classical vision, float32"}
     if _told(lambda: importlib.util.find_spec("torch")) is None:
-        return None
-    command = [sys.executable, "-c", _PROBE]
+        return {**used, "torch": None}
+    runs = config.uses_models and _told(registry.require_packages, "absent") != "absent"
+    command = [sys.executable, "-c", _PROBE, config.model_dump_json() if runs else ""]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False)  # noqa: S603 - our own text
         if ended.returncode == 0:
-            return dict(json.loads(ended.stdout.splitlines()[-1]))
+            return {**used, **json.loads(ended.stdout.splitlines()[-1])}
         last = (ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"])[-1]
     except Exception as error:  # noqa: BLE001 - as in _told
         last = str(error)
-    return {"broken": f"torch is installed but cannot be used: {last}"}
+    broken = f"torch is installed but cannot be used: {last}"
+    return {**used, "torch": {"broken": broken}, **({"missing": broken} if config.uses_models else {})}
 
 
 def _cores() -> str:

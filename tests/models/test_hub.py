@@ -37,10 +37,10 @@ def run(tmp_path, endpoint, *arguments, **env):
 
 
 def fails(tmp_path, endpoint, **env):
-    """What ``iapas models fetch`` says, on exit 4 and in less than 5 seconds."""
+    """What ``iapas models fetch`` says, on exit 4 and soon."""
     ended, seconds = run(tmp_path, endpoint, "models", "fetch", NAME, "--json", **env)
     assert ended.returncode == 4, ended.stderr
-    assert seconds < 5
+    assert seconds < 10  # below 1 where nothing else runs; what tries again takes over 20
     assert "Traceback" not in ended.stderr
     told = json.loads(ended.stdout)
     assert told["error"] == "missing"

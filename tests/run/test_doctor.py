@@ -131,3 +131,36 @@ def test_it_never_raises(monkeypatch):
     assert found["memory"] == "not known: nothing works"
     assert found["missing"] == ["embedded cannot be set up: nothing works"]
     json.dumps(found)
+
+
+def test_models_that_are_missing_are_all_named(tmp_path):
+    ended = iapas("doctor", "--config", "fast", "--json", HF_HOME=str(tmp_path), HF_HUB_CACHE=str(tmp_path))
+    assert ended.returncode == 4
+    found = json.loads(ended.stdout)
+    assert found["models"]["grounding-dino-tiny"].startswith("not here; 689 MB, Apache-2.0")
+    assert len(found["missing"]) == (2 if found["torch"] else 1)
+
+
+def test_models_that_are_there_and_the_device_they_would_use(tiny):
+    root = tiny("grounding-dino-tiny").parent
+    tiny("sam2.1-hiera-tiny")
+    ended = iapas("doctor", "--config", "fast", "--set", f"models.root={root}", "--device", "cpu", "--json")
+    found = json.loads(ended.stdout)
+    assert found["missing"] == []
+    assert found["models"]["grounding-dino-tiny"].startswith(str(root / "grounding-dino-tiny"))
+    assert found["device"]["used"].startswith("cpu, ")
+
+
+def test_fault_40_cuda_that_is_not_there_is_missing(tiny):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    folder = tiny("grounding-dino-tiny")
+    config = load_config(
+        "fast", [f"detector.model={folder}", "decoder.name=none", "run.device=cuda", "describe.tagger=none"]
+    )
+    found = examine(config)
+    assert found["device"] == {"requested": "cuda", "used": "none"}
+    assert [sentence.split(":")[0] for sentence in found["missing"]] == ["--device cuda"]
+    assert found["models"] == {str(folder): f"{folder}; licence: yours to know"}
