@@ -38,15 +38,22 @@ def datasets_check(
     ],
     root: Annotated[str, typer.Option("--root", metavar="DIR", help="The set's own top folder.")] = "",
     name: Annotated[str, typer.Option("--name", help="The set's name; without it the layout is recognised.")] = "",
+    images: Annotated[
+        str, typer.Option("--images", metavar="NAME", help="Of folder and nrsd-mn: the folder of images in ROOT.")
+    ] = "images",
+    masks: Annotated[
+        str, typer.Option("--masks", metavar="NAME", help="Of folder and nrsd-mn: the folder of masks in ROOT.")
+    ] = "masks",
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Read every image and mask of a data set: what is missing, broken, doubled or odd. Exit code 3: unusable."""
     from iapas.evaluation.datasets import check_dataset, open_dataset, recognise_dataset
 
-    folder = root or target
-    chosen = name or (target if root else recognise_dataset(folder))
-    report = check_dataset(open_dataset(chosen, folder), quiet=quiet)
+    place = root or target
+    named = None if (images, masks) == ("images", "masks") else (images, masks)
+    chosen = name or (target if root else "folder" if named else recognise_dataset(place))
+    report = check_dataset(open_dataset(chosen, place, folders=named), quiet=quiet)
     typer.echo(json.dumps(report.as_json()) if as_json else _in_words(report))
     raise typer.Exit(0 if report.usable else 3)
 

@@ -145,6 +145,15 @@ def test_check_takes_a_root_or_a_name_with_root(build, monkeypatch, capsys):
     assert out.endswith("every image can be judged\n")
 
 
+def test_check_takes_other_names_for_the_two_folders(build, monkeypatch, capsys):
+    made = build("folder")
+    (made.root / "masks").rename(made.root / "annotations")
+    arguments = ("datasets", "check", made.root, "--masks", "annotations", "--quiet")
+    status, out = run(monkeypatch, capsys, *arguments)
+    assert status == 0
+    assert "folder: 2 normal, 2 defect" in out
+
+
 def test_check_is_exit_3_where_images_cannot_be_used_4_where_nothing_is_there(build, monkeypatch, capsys, tmp_path):
     made = build("mtd")
     (made.root / "MT_Crack/Imgs/exp1_num_3.png").unlink()

@@ -196,3 +196,11 @@ def test_an_unverified_set_says_so_and_can_lie_in_other_folders(build):
     assert counts(dataset) == {"nrsd-mn": {"defect": 10}}
     assert any("not known here" in note for note in dataset.notes)
     assert [layout.name for layout in known_datasets() if layout.unverified] == ["nrsd-mn"]
+
+
+def test_the_page_says_what_the_table_says():
+    page = (Path(__file__).parents[3] / "docs/datasets.md").read_text(encoding="utf-8")
+    for layout in known_datasets():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{layout.name}` |"))
+        for word in (layout.where, layout.licence, layout.commercial, layout.title.partition(":")[0]):
+            assert word in row, layout.name
