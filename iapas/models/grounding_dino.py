@@ -144,7 +144,7 @@ class GroundingDinoDetector:
         return Regions((height, width), inside, scores[kept], [phrases[i] for i in kept], None, notes)
 
     def _size(self, image: Image, step: int) -> tuple[int, int]:
-        """What an image is resized to; a thin one larger than configured, until its cells are enough for the queries."""
+        """What an image is resized to; a thin one larger than configured, so that there is a cell for each query."""
         shorter, longer = self._settings.shorter_side * _STEPS[step], self._settings.longer_side * _STEPS[step]
         while True:
             size = processed_size((image.shape[0], image.shape[1]), round(shorter), round(longer))

@@ -6,13 +6,13 @@ transformers' own forward does the work; it is handed kept results where it woul
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from iapas.errors import ConfigError
-from iapas.models.deformable import sample
+from iapas.models.deformable import encode, sample
 from iapas.models.fusion import attend
 from iapas.models.loading import Runtime, load, model_kind
 from iapas.models.precision import computing, finite
@@ -51,7 +51,8 @@ class Network:
         self._backbone, self._text_backbone = inner.backbone.forward, inner.text_backbone.forward
         inner.backbone.forward = self._kept_features
         inner.text_backbone.forward = self._kept_text
-        _quicken(self.model, runtime)
+        self._low = False
+        self._quicken()
 
     def features(self, pixels: Any) -> tuple[Any, ...]:
         """The backbone's feature maps for (B, 3, H, W) float32 normalised pixels without padding."""
@@ -75,14 +76,28 @@ class Network:
         blank = torch.zeros((), device=device).expand(count, 3, *size)  # only its shape is looked at
 
         def run(runtime: Runtime) -> Found:
+            self._low = runtime.precision == "bf16"
             with torch.inference_mode():
                 out = self.model(pixel_values=blank, input_ids=tokens)
             return Found(out.logits[..., : len(ids)].float(), out.pred_boxes.float())
 
         try:
-            return finite(run, replace(self.runtime, precision="fp32"), "the detector")
+            return finite(run, self.runtime, "the detector")
         finally:
             self._kept = ()
+
+    def _quicken(self) -> None:
+        """Put quicker routines with equal results in the place of some of the model's own."""
+        for module in self.model.modules():
+            kind = type(module).__name__
+            if kind.endswith("BiMultiHeadAttention"):
+                module.forward = partial(attend, module)
+            elif kind == "GroupNorm":
+                module.forward = partial(_group_norm, module)
+            elif self.runtime.device == "cpu" and kind == "MultiScaleDeformableAttention":
+                module.forward = sample
+            elif self.runtime.device == "cpu" and kind.endswith("DinoDeformableLayer"):
+                module.forward = partial(encode, module, lambda: self._low)
 
     def _kept_features(self, pixels: Any, mask: Any) -> tuple[list[Any], list[Any]]:
         """Stands for the backbone's forward: (features, masks) and position embeddings from what is kept."""
@@ -108,18 +123,6 @@ class Network:
         from transformers.modeling_outputs import BaseModelOutput
 
         return BaseModelOutput(last_hidden_state=self._texts[key].expand(len(input_ids), -1, -1))
-
-
-def _quicken(model: Any, runtime: Runtime) -> None:
-    """Put quicker routines with equal results in the place of some of the model's own."""
-    for module in model.modules():
-        kind = type(module).__name__
-        if kind.endswith("BiMultiHeadAttention"):
-            module.forward = partial(attend, module)
-        elif kind == "MultiScaleDeformableAttention" and runtime.device == "cpu":
-            module.forward = sample
-        elif kind == "GroupNorm":
-            module.forward = partial(_group_norm, module)
 
 
 def _group_norm(norm: Any, features: Any) -> Any:
