@@ -119,8 +119,8 @@ def test_fault_35_a_template_that_reaches_for_more_is_refused(tmp_path):
 
 
 def test_fault_35_no_reply_reaches_the_profile_as_markup_or_formula():
-    profile, _ = described("<b>dent</b>, =1+2, @sum, scratch, rust, $(rm), crack, a&b, pit, hole, burr")
-    assert [phrase.text for phrase in profile.phrases] == ["scratch", "rust", "crack", "pit", "hole", "burr"]
+    profile, _ = described("<b>dent</b>, =1+2, @sum, scratch, rust, $(rm), crack, a&b, pit, hole, burr, chip")
+    assert [phrase.text for phrase in profile.phrases] == ["scratch", "rust", "crack", "pit", "hole", "burr", "chip"]
 
 
 def test_fault_36_stops_commas_and_capitals_in_tags_part_nothing():
