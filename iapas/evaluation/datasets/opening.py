@@ -120,12 +120,16 @@ def _parted(entries: Iterable[Entry], layout: Layout, root: str, protocol: str) 
         return chosen, []
     if protocol == "iap-as":
         return chosen, [f"all images: the list {layout.split_file} is for the standard protocol"]
+    listed = Path(root) / layout.split_file
+    unlisted = [f"no list {layout.split_file} that can be read: all images are test images"]
     try:
-        with (Path(root) / layout.split_file).open(encoding="utf-8-sig", newline="") as file:
+        if not listed.is_file():
+            return chosen, unlisted
+        with listed.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.reader(file))[1:]  # a header, then: object, split, label, image, mask
             train = {row[3]: row[1] == "train" for row in rows}
     except (OSError, IndexError, UnicodeDecodeError, csv.Error):
-        return chosen, [f"no list {layout.split_file} that can be read: all images are test images"]
+        return chosen, unlisted
     known = [replace(entry, train=train[entry.path]) for entry in chosen if entry.path in train]
     note = f"test and training images by {layout.split_file}"
     if len(known) < len(chosen):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from iapas.errors import MissingError
 from iapas.evaluation.datasets.layout import Images, Layout
@@ -65,7 +65,7 @@ def sort_names(names: Names, layout: Layout) -> Tree:
     """The names as ``layout`` has them."""
     truths: dict[tuple[str, ...], str] = {}
     rest: list[str] = []
-    patterns = {pattern for images in layout.images for pattern in images.masks}
+    patterns = dict.fromkeys(pattern for images in layout.images for pattern in images.masks)
     for path in names.paths:
         hits = [(pattern, fields) for pattern in patterns if (fields := matched(pattern, path)) is not None]
         for pattern, fields in hits:
@@ -102,7 +102,10 @@ def _mask(images: Images, fields: dict[str, str], truths: dict[tuple[str, ...], 
 
 
 def _paired(entries: list[Entry], layout: Layout, truths: dict[tuple[str, ...], str]) -> list[Entry]:
-    """Images and masks of each folder paired in sorted order; where their numbers differ, by equal stems alone."""
+    """Images and masks of each folder paired in sorted order, where no stems are equal and there are as many of both.
+
+    A single mask that is missing would shift all pairs behind it: where stems tell which belong together, they decide.
+    """
     images = layout.images[0]
     folders: dict[str, list[str]] = {}
     for path in sorted(set(truths.values())):
@@ -114,10 +117,8 @@ def _paired(entries: list[Entry], layout: Layout, truths: dict[tuple[str, ...], 
     for (category, defect), group in groups.items():
         folder = images.masks[0].format(category=category, defect=defect, stem="", ext="").rpartition("/")[0]
         masks = folders.get(folder, [])
-        if len(masks) == len(group):
-            paired += [
-                Entry(entry.path, entry.fields, entry.train, mask) for entry, mask in zip(group, masks, strict=True)
-            ]
+        if len(masks) == len(group) and not any(entry.mask for entry in group):
+            paired += [replace(entry, mask=mask) for entry, mask in zip(group, masks, strict=True)]
         else:
             paired += group
     return sorted(paired, key=lambda entry: entry.path)

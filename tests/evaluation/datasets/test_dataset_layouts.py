@@ -138,6 +138,19 @@ def test_the_classes_of_gfds_are_paired_in_sorted_order(build):
     assert missing == [f"tile/images/crack/{n}.jpg" for n in range(3)]  # 3 images, 2 masks: none can be told apart
 
 
+def test_a_missing_mask_of_gfds_does_not_shift_the_pairs_behind_it(build):
+    made = build("gfds")
+    folder = made.root / "tile/ground_truth/crack"
+    for n, stem in enumerate(("0", "2", "3")):  # as many as there are images; that of image 1 is missing
+        (folder / f"crack_gt_{n}.png").rename(folder / f"{stem}.png")
+    pairs = {s.id: Path(s.mask).name for s in open_dataset("gfds", made.root).test if s.defect == "tile_crack"}
+    assert pairs == {
+        "tile/images/crack/0.jpg": "0.png",
+        "tile/images/crack/1.jpg": "",
+        "tile/images/crack/2.jpg": "2.png",
+    }
+
+
 def test_visa_takes_the_test_images_that_its_list_names(build):
     made = build("visa")
     rows = ["object,split,label,image,mask"]
@@ -158,6 +171,19 @@ def test_the_masks_of_visa_are_read_above_zero(build):
     dataset = open_dataset("visa", build("visa").root)
     areas = {int(read_truth(sample.mask, sample.rule).sum()) for sample in dataset.test if sample.defect}
     assert areas == {30}
+
+
+@pytest.mark.parametrize("content", [None, b"a,b\n1,2\n", b"\xff\xfe\x00", b'a\n"x'])
+def test_a_list_of_visa_that_cannot_be_read_is_said(build, content):
+    made = build("visa")
+    (made.root / "split_csv").mkdir()
+    if content is None:
+        os.mkfifo(made.root / "split_csv/1cls.csv")
+    else:
+        (made.root / "split_csv/1cls.csv").write_bytes(content)
+    dataset = open_dataset("visa", made.root)
+    assert len(dataset.test) == 12
+    assert any("no list split_csv/1cls.csv that can be read" in note for note in dataset.notes)
 
 
 @pytest.mark.parametrize(("name", "split"), SPLITS)
