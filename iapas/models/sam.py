@@ -39,7 +39,8 @@ class SamDecoder:
     """The protocol MaskDecoder, by a model of the SAM family.
 
     The image encoder runs in the runtime's precision, once for an image; the small mask decoder in fp32, for at most
-    ``settings.chunk`` prompts at once (CPU_CHUNK on a CPU). One mask for a prompt (``multimask_output=False``, as IAP-AS).
+    ``settings.chunk`` prompts at once (CPU_CHUNK on a CPU). A prompt has one mask (``multimask_output=False``, as in
+    IAP-AS).
     """
 
     def __init__(self, folder: Path, settings: DecoderSettings, runtime: Runtime) -> None:
