@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,10 @@ class RamTagger:
         return self._network
 
     def _logits(self, pictures: list[FloatMap]) -> Any:
-        """(N, tags): the backbone in the runtime's precision, the rest in fp32, for thresholds are fine."""
+        """(N, tags): on a GPU the backbone in the runtime's precision, the rest in fp32, for thresholds are fine.
+
+        On a CPU all of it in fp32: bf16 took as long there, for each picture would have the weights cast anew.
+        """
         import torch
 
         network = self._open
@@ -94,7 +98,8 @@ class RamTagger:
                     features = network.features(pixels)
                 return network.logits(features.float())
 
-        return finite(run, self.runtime, "RAM")
+        on_gpu = self.runtime.device == "cuda"
+        return finite(run, self.runtime if on_gpu else replace(self.runtime, precision="fp32"), "RAM")
 
 
 def prepared(image: Image, side: int) -> FloatMap:
