@@ -137,3 +137,14 @@ def test_go_offline_reaches_packages_that_are_imported_already(monkeypatch):
     registry.go_offline()
     assert constants.HF_HUB_OFFLINE
     assert os.environ["HF_HUB_OFFLINE"] == os.environ["TRANSFORMERS_OFFLINE"] == "1"
+
+
+def test_the_page_has_a_row_for_each_model_that_says_the_same():
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{entry.name}` | {entry.role} | [{entry.repository}]({entry.page}) | `{entry.revision[:7]}` "
+        f"| {registry.size(entry.megabytes)} | {entry.licence} | {'yes' if entry.commercial else 'no'} "
+        f"| {'yes' if entry.gated else 'no'} |"
+        for entry in REGISTRY.values()
+    ]
