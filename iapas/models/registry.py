@@ -78,23 +78,18 @@ ram-plus-swin-large ram-plus xinyu1205/recognize-anything-plus-model 6afd703f04b
 """  # name, kind, repository, revision, megabytes; all these are under Apache-2.0 and none is gated
 
 
+_ROLES: dict[str, Role] = {
+    "grounding-dino": "detector",
+    "mm-grounding-dino": "detector",
+    "ram": "tagger",
+    "ram-plus": "tagger",
+}  # the others are decoders
+
+
 def _entry(row: str) -> Entry:
     name, kind, repository, revision, megabytes = row.split()
-    roles: dict[str, Role] = {"grounding-dino": "detector", "mm-grounding-dino": "detector"} | dict.fromkeys(
-        OFFICIAL, "tagger"
-    )
-    url = "https://www.apache.org/licenses/LICENSE-2.0"
-    return Entry(
-        name,
-        roles.get(kind, "decoder"),
-        cast(Kind, kind),
-        repository,
-        revision,
-        "Apache-2.0",
-        url,
-        True,
-        int(megabytes),
-    )
+    role, url = _ROLES.get(kind, "decoder"), "https://www.apache.org/licenses/LICENSE-2.0"
+    return Entry(name, role, cast(Kind, kind), repository, revision, "Apache-2.0", url, True, int(megabytes))
 
 
 _LLAMA = Entry(
