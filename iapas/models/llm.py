@@ -28,22 +28,19 @@ class LlmChat:
     The weights are in the runtime's precision, or quantised by bitsandbytes: ``8bit`` LLM.int8, ``4bit`` nf4. Sampling
     keeps to ``temperature`` and ``top_p`` (top_k, 50 by default in transformers, is off); temperature 0 is greedy.
     With ``settings.constrained`` only replies in the ``form`` of the template are possible.
-    Raises MissingError for what is no chat model, does not fit into memory, or lacks a package.
+    Loaded when it is first asked: users who bring phrases of their own need not wait. Raises MissingError for a package
+    that is not there; when asked, for what is no chat model or does not fit into memory.
     """
 
     def __init__(
         self, folder: Path, settings: GeneratorSettings, runtime: Runtime, form: Literal["list", "json"] = "list"
     ) -> None:
         self.name = Path(settings.model).name or folder.name
-        self._settings, self._form = settings, form
-        self._tokenizer = _tokenizer(folder)
+        self._folder, self._settings, self._runtime, self._form = folder, settings, runtime, form
         if settings.constrained:
             _require("outlines_core", "generator.constrained", "constrained")
-        self._model = _model(folder, settings, runtime)
-        known = self._tokenizer.get_vocab()
-        ends = [self._model.generation_config.eos_token_id, self._tokenizer.eos_token_id, *map(known.get, ENDS)]
-        flat = [end for item in ends for end in (item if isinstance(item, list) else [item]) if end is not None]
-        self._ends = list(dict.fromkeys(flat))
+        if settings.quantization != "none":
+            _require("bitsandbytes", f"generator.quantization={settings.quantization}", "4bit")
 
     def reply(self, system: str, user: str, seed: int) -> str:
         """The reply, without special tokens. The same seed gives the same reply on the same machine.
@@ -65,9 +62,26 @@ class LlmChat:
         return str(self._tokenizer.decode(done[0][0, ids.shape[1] :], skip_special_tokens=True)).strip()
 
     def close(self) -> None:
-        """Give the memory back; it cannot be asked again."""
-        self._model = None
+        """Give the memory back; it is loaded again when it is asked again."""
+        for loaded in ("_tokenizer", "_model", "_ends", "_index"):
+            self.__dict__.pop(loaded, None)
         memory.free()
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        return _tokenizer(self._folder)
+
+    @cached_property
+    def _model(self) -> Any:
+        return _model(self._folder, self._settings, self._runtime)
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """The tokens that end a reply."""
+        known = self._tokenizer.get_vocab()
+        ends = [self._model.generation_config.eos_token_id, self._tokenizer.eos_token_id, *map(known.get, ENDS)]
+        flat = [end for item in ends for end in (item if isinstance(item, list) else [item]) if end is not None]
+        return list(dict.fromkeys(flat))
 
     def _generate(self, ids: Any, most: int) -> Any:
         from transformers import GenerationConfig
@@ -163,7 +177,6 @@ def _model(folder: Path, settings: GeneratorSettings, runtime: Runtime) -> Any:
     # accelerate spreads what one GPU cannot hold over several and the main memory
     options: dict[str, Any] = {"dtype": dtype, "device_map": "auto" if runtime.device == "cuda" else {"": "cpu"}}
     if settings.quantization != "none":
-        _require("bitsandbytes", f"generator.quantization={settings.quantization}", "4bit")
         logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it praises kernels that are on no registry
         from transformers import BitsAndBytesConfig
 

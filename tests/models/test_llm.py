@@ -3,6 +3,7 @@
 import importlib.util
 import shutil
 import time
+import weakref
 
 import pytest
 
@@ -165,10 +166,10 @@ def test_a_model_without_a_chat_template_is_refused(noise, tmp_path):
     folder = tmp_path / "base"
     shutil.copytree(noise, folder, ignore=shutil.ignore_patterns("*.jinja", "SHA256SUMS"))
     with pytest.raises(MissingError, match="no chat template"):
-        LlmChat(folder, settings(), Runtime())
+        LlmChat(folder, settings(), Runtime()).reply("a", "b", 1)
     (folder / "tokenizer.json").write_text("{")
     with pytest.raises(MissingError, match="tokenizer cannot be loaded"):
-        LlmChat(folder, settings(), Runtime())
+        LlmChat(folder, settings(), Runtime()).reply("a", "b", 1)
 
 
 def test_a_question_longer_than_the_model_holds_is_refused(noise):
@@ -195,7 +196,7 @@ def test_fault_31_a_model_that_does_not_fit_says_what_helps(noise, monkeypatch):
     assert "4bit" in told.value.hint
     monkeypatch.setattr(llm, "load", full)
     with pytest.raises(MissingError, match="does not fit"):
-        LlmChat(noise, settings(), Runtime())
+        LlmChat(noise, settings(), Runtime()).reply("a", "b", 1)
     assert memory.is_out_of_memory(MemoryError())
 
 
@@ -246,7 +247,11 @@ def test_a_constrained_reply_has_the_form_even_of_a_model_that_talks_noise(noise
         assert all(_ALLOWED.fullmatch(part.strip(' "-')) for part in inner.split(",") if part.strip(' "-'))
 
 
-def test_it_can_be_closed(noise):
+def test_it_is_loaded_when_asked_and_given_back_when_closed(noise, tmp_path):
     chat = LlmChat(noise, settings(), Runtime())
+    assert "_model" not in vars(chat)
+    reply = chat.reply("a", "b", 1)
+    held = weakref.ref(chat._model)
     chat.close()
-    assert chat._model is None
+    assert held() is None
+    assert chat.reply("a", "b", 1) == reply
