@@ -21,6 +21,7 @@ MINE = [
     "large-images",
     "normal-images",
     "outputs",
+    "prompts",
     "thresholds",
     "troubleshooting",
     "words",
@@ -62,6 +63,7 @@ def workplace(tmp_path, pictures):
     put(tmp_path / "roi.png", cv2.rectangle(np.zeros((256, 352), np.uint8), (40, 40), (240, 190), 255, -1))
     (tmp_path / "list.txt").write_text("images/steel.jpg\nimages/fabric.jpg\n")
     (tmp_path / "my-words.yaml").write_text(LEXICON)
+    (tmp_path / "my-template.yaml").write_text(PAGES["prompts"].split("```")[1].removeprefix("yaml"))
     return tmp_path
 
 
