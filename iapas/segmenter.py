@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 from itertools import islice
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from iapas import __version__
-from iapas.config import Config, fingerprint, load_config
+from iapas import roles
+from iapas.config import Config, load_config
 from iapas.core.roi import Roi, cut_out
 from iapas.core.scoring import ANY_POSITIVE
 from iapas.core.tiles import Frame
-from iapas.errors import ConfigError, ImageError, MissingError
-from iapas.files.images import Picture, read_image, read_mask
+from iapas.errors import ImageError
+from iapas.files.images import Picture, read_image
+from iapas.files.profile_cache import cached_profile
+from iapas.files.roi import parse_roi
+from iapas.profile_checks import WARNINGS, profile_warnings, warnings_of
 from iapas.prompting.lexicons import Lexicon, LexiconPrompts, load_lexicon, split_prompt
-from iapas.protocols import Detector, MaskDecoder, PromptGenerator
+from iapas.prompting.templates import load_template
+from iapas.protocols import Detector, MaskDecoder, MaskGenerator, PromptGenerator, Tagger
 from iapas.stages.describe import describe
 from iapas.stages.segment import Rules, combine_frames, paste, segment
 from iapas.types import BoolMap, Image, ObjectProfile, Phrase, Segmentation, normalise_phrase
-
-if TYPE_CHECKING:
-    from iapas.models.loading import Runtime
 
 log = logging.getLogger("iapas")
 
@@ -44,14 +45,7 @@ class Segmenter:
     """
 
     def __init__(self, config: Config) -> None:
-        if config.uses_models:
-            from iapas.models.registry import model_folders
-
-            model_folders(config)  # says now what is not there
-        elif config.run.device == "cuda":
-            raise MissingError(
-                "--device cuda: the embedded default runs on the CPU alone", "leave --device out, or say cpu"
-            )
+        roles.check(config)
         self.config = config
 
     @classmethod
@@ -68,16 +62,11 @@ class Segmenter:
 
     def describe(self, images: Sequence[Source]) -> ObjectProfile:
         """Stage 1: the profile of a product from a sample of its images. Raises ImageError for one it cannot read."""
-        frames = [frame for source in images for frame in self._picture(source).frames]
-        cuts = (cut_out(self._roi, frame.shape[:2])[0] for frame in frames)
-        profile = describe(
-            [np.ascontiguousarray(f[y0:y1, x0:x1]) for f, (x0, y0, x1, y1) in zip(frames, cuts, strict=True)],
-            self._detector,
-            self._generator,
-            object_name=normalise_phrase(self.config.describe.product),
-            phrases=self._typed,
-            append=self.config.describe.append,
-        )
+        pictures = [self._picture(source) for source in images]
+        if self.config.describe.tagger == "none" and self.config.describe.generator == "lexicon":
+            profile = self._describe(pictures)
+        else:
+            profile = cached_profile(self._question(pictures), lambda: self._describe(pictures))
         completed = self.complete(profile)
         for warning in profile_warnings(completed):
             log.warning("%s", warning)
@@ -86,9 +75,9 @@ class Segmenter:
     def complete(self, profile: ObjectProfile) -> ObjectProfile:
         """The profile with the config's object and prompt in place of its own, and attributes for all its phrases.
 
-        What its user should know is added to ``found``; see profile_warnings.
+        What its user should know is added to ``found``; see profile_checks.
         """
-        found = {key: text for key, text in profile.found.items() if key not in _WARNINGS}
+        found = {key: text for key, text in profile.found.items() if key not in WARNINGS}
         name, phrases = normalise_phrase(self.config.describe.product), self._typed
         if name and name != profile.object:
             found["object"] = "given by the user"
@@ -99,9 +88,7 @@ class Segmenter:
             for phrase in phrases or profile.phrases
         )
         completed = replace(profile, object=name or profile.object, phrases=full)
-        reads = self.config.detector.name != "classical"  # then words need no meaning of ours
-        warnings = ("" if reads else _unknown_words(full, self._lexicon), _stale_threshold(self.config, completed))
-        found |= {key: text for key, text in zip(_WARNINGS, warnings, strict=True) if text}
+        found |= warnings_of(self.config, completed, self._lexicon)
         return replace(completed, found=found)
 
     def segment(self, image: Source, profile: ObjectProfile | None = None) -> Segmentation:
@@ -138,6 +125,13 @@ class Segmenter:
             return self.config.run.batch_size or 1
         return _GPU_BATCH if self._runtime.device == "cuda" else 1
 
+    def mask_generator(self) -> MaskGenerator:
+        """What cuts a picture into all its parts: the config's mask decoder in everything mode; the caller closes it.
+
+        Raises ConfigError when the config has no mask decoder.
+        """
+        return roles.mask_generator(self.config, lambda: self._runtime)
+
     def threshold(self, profile: ObjectProfile) -> float:
         """The threshold on the score map: the config's, else the calibrated one, else the config's default."""
         verdict = self.config.verdict
@@ -149,10 +143,43 @@ class Segmenter:
 
     def close(self) -> None:
         """Give the memory of all models back; they are loaded again when they are used again."""
-        for name in ("_detector", "_generator", "_decoder"):
+        self._close("_tagger", "_generator", "_detector", "_decoder")
+
+    def _close(self, *roles: str) -> None:
+        for name in roles:
             role = self.__dict__.pop(name, None)
             if role is not None:
                 role.close()
+
+    def _describe(self, pictures: Sequence[Picture]) -> ObjectProfile:
+        frames = [frame for picture in pictures for frame in picture.frames]
+        cuts = (cut_out(self._roi, frame.shape[:2])[0] for frame in frames)
+        settings = self.config.describe
+        product = normalise_phrase(settings.product)
+        return describe(
+            [np.ascontiguousarray(f[y0:y1, x0:x1]) for f, (x0, y0, x1, y1) in zip(frames, cuts, strict=True)],
+            self._detector,
+            LexiconPrompts(self._lexicon) if self._typed else self._generator,  # no model is loaded to be not asked
+            None if product else self._tagger,
+            object_name=product,
+            phrases=self._typed,
+            append=settings.append,
+            material=settings.material,
+            by_tags=settings.object == "tags",
+        )
+
+    def _question(self, pictures: Sequence[Picture]) -> Any:
+        """All that a profile made by models hangs on, as plain data."""
+        settings = self.config.results()
+        return {
+            **{key: settings[key] for key in ("reading", "describe", "tagger", "generator", "detector", "models")},
+            "roi": settings["verdict"]["roi"],
+            "device": self.config.run.device,
+            "contents": roles.model_digests(self.config),
+            "template": astuple(load_template(self.config.generator.template)),
+            "lexicon": [self._lexicon.phrases, sorted(self._lexicon.words.items())],
+            "images": [hashlib.sha256(frame.tobytes()).hexdigest() for p in pictures for frame in p.frames],
+        }
 
     def _picture(self, source: Source) -> Picture:
         if isinstance(source, Picture):
@@ -168,6 +195,7 @@ class Segmenter:
 
     def _segment(self, pictures: Sequence[Picture], profile: ObjectProfile) -> list[Segmentation]:
         """The result of each picture; all their frames are looked at together."""
+        self._close("_tagger", "_generator")  # stage 1's memory is stage 2's now
         rules = self._rules(profile)
         cuts = [self._cut(frame, picture.valid) for picture in pictures for frame in picture.frames]
         found = segment(
@@ -214,36 +242,24 @@ class Segmenter:
         return parse_roi(self.config)
 
     @cached_property
-    def _generator(self) -> PromptGenerator:
-        return LexiconPrompts(self._lexicon)
+    def _runtime(self) -> Any:
+        return roles.runtime(self.config)
 
     @cached_property
-    def _runtime(self) -> Runtime:
-        from iapas.models.loading import Runtime
+    def _tagger(self) -> Tagger | None:
+        return roles.tagger(self.config, lambda: self._runtime)
 
-        return Runtime.of(self.config)
+    @cached_property
+    def _generator(self) -> PromptGenerator:
+        return roles.generator(self.config, self._lexicon, lambda: self._runtime)
 
     @cached_property
     def _detector(self) -> Detector:
-        settings = self.config.detector
-        if settings.name == "classical":
-            from iapas.embedded.classical import ClassicalDetector  # here, so that other configs need not load it
-
-            return ClassicalDetector(settings.work_size, settings.max_regions)
-        from iapas.models.grounding_dino import GroundingDinoDetector
-        from iapas.models.registry import locate
-
-        return GroundingDinoDetector(locate(settings.model, self.config.models.root), settings, self._runtime)
+        return roles.detector(self.config, lambda: self._runtime)
 
     @cached_property
     def _decoder(self) -> MaskDecoder | None:
-        settings = self.config.decoder
-        if settings.name == "none":
-            return None
-        from iapas.models.registry import locate
-        from iapas.models.sam import mask_decoder
-
-        return mask_decoder(locate(settings.model, self.config.models.root), settings, self._runtime)
+        return roles.decoder(self.config, lambda: self._runtime)
 
 
 @dataclass(frozen=True)
@@ -261,67 +277,7 @@ def _one(results: Sequence[Segmentation], rules: Rules) -> Segmentation:
     return results[0] if len(results) == 1 else combine_frames(results, rules)
 
 
-def roi_file(config: Config) -> str | None:
-    """The file that ``verdict.roi`` names; None when it is a rectangle, or empty."""
-    text = config.verdict.roi
-    return None if not text or _RECTANGLE.fullmatch(text) else text
-
-
-def parse_roi(config: Config) -> Roi | None:
-    """The region of interest of ``verdict.roi``. Raises ConfigError when it is neither a rectangle nor a mask."""
-    text = config.verdict.roi
-    if not text:
-        return None
-    if roi_file(config) is None:
-        x, y, width, height = (int(number) for number in text.split(","))
-        if width <= 0 or height <= 0:
-            raise ConfigError(f"verdict.roi {text!r}: width and height must be above 0")
-        return Roi(rectangle=(x, y, width, height))
-    try:
-        return Roi(mask=read_mask(text))
-    except ImageError as error:
-        raise ConfigError(f"verdict.roi {text!r} is neither x,y,width,height nor a mask image: {error}") from error
-
-
-_RECTANGLE = re.compile(r"\s*-?\d+(\s*,\s*-?\d+){3}\s*")
-
-_WARNINGS = ("unknown words", "stale threshold")
-
-
-def profile_warnings(profile: ObjectProfile) -> list[str]:
-    """What the user of a profile should know, from its ``found``."""
-    return [profile.found[key] for key in _WARNINGS if key in profile.found]
-
-
-def calibration_fingerprint(config: Config, profile: ObjectProfile) -> str:
-    """64 hex digits over what a calibrated threshold depends on: the scores, so neither thresholds nor outputs."""
-    settings = config.results()
-    kept = {key: settings[key] for key in ("reading", "detector", "decoder", "size", "tile")}
-    area_and_roi = [config.verdict.min_area, config.verdict.roi]
-    words = [profile.object, *([phrase.text, phrase.source] for phrase in profile.phrases)]
-    return fingerprint([kept, area_and_roi, words, __version__])
-
-
-def _stale_threshold(config: Config, profile: ObjectProfile) -> str:
-    """A warning when the threshold in use was calibrated with other settings or words; "" when it was not."""
-    made_with = profile.calibration.get("fingerprint")
-    if profile.threshold is None or config.verdict.threshold != "auto" or made_with is None:
-        return ""
-    if made_with == calibration_fingerprint(config, profile):
-        return ""
-    return "the profile's threshold was calibrated with other settings or words: run iapas calibrate again"
-
-
 def _both(a: BoolMap | None, b: BoolMap | None) -> BoolMap | None:
     if a is None or b is None:
         return b if a is None else a
     return a & b
-
-
-def _unknown_words(phrases: Iterable[Phrase], lexicon: Lexicon) -> str:
-    """A warning that names the user's words without a meaning beside those with one; "" when there are none."""
-    unknown = [word for phrase in phrases if phrase.source == "user" for word in lexicon.unknown(phrase.text)]
-    if not unknown:
-        return ""
-    words = ", ".join(repr(word) for word in dict.fromkeys(unknown))
-    return f"unknown words, which change nothing: {words}; known words: {', '.join(sorted(lexicon.words))}"

@@ -22,8 +22,10 @@ MAY_IMPORT = {
     "files": GROUND | {"core"},
     "views": GROUND | {"core"},
     "synthesis": GROUND | {"core"},
-    "segmenter": GROUND | {"core", "files", "prompting", "stages", "embedded", "models"},
-    "run": GROUND | {"core", "files", "prompting", "views", "segmenter", "models"},
+    "roles": GROUND | {"prompting", "embedded", "models"},
+    "profile_checks": GROUND | {"prompting"},
+    "segmenter": GROUND | {"core", "files", "prompting", "profile_checks", "stages", "roles"},
+    "run": GROUND | {"core", "files", "prompting", "views", "profile_checks", "segmenter", "roles", "models"},
     "evaluation": GROUND | {"core", "files", "views", "segmenter", "run"},
     "cli": GROUND | {"evaluation", "run", "models", "prompting"},
 }

@@ -15,11 +15,12 @@ from iapas.core.scoring import calibrated_threshold, critical_score
 from iapas.errors import UsageError
 from iapas.files.inputs import Source, list_images
 from iapas.files.profiles import read_profiles, write_profiles
+from iapas.profile_checks import calibration_fingerprint
 from iapas.run.capacity import open_pool
 from iapas.run.progress import progress
 from iapas.run.signals import Signals
 from iapas.run.worker import Done, one_by_one
-from iapas.segmenter import Segmenter, calibration_fingerprint
+from iapas.segmenter import Segmenter
 from iapas.types import ObjectProfile
 
 log = logging.getLogger("iapas")

@@ -22,7 +22,10 @@ from iapas.files.atomic import clean_temporaries, write_text
 from iapas.files.inputs import Source, default_name, list_images
 from iapas.files.manifest import KEYS, Row
 from iapas.files.profiles import profiles_text, read_profiles
+from iapas.files.roi import roi_file
 from iapas.files.store import RunFolder, done_rows, open_run
+from iapas.profile_checks import profile_warnings
+from iapas.roles import model_digests
 from iapas.run.capacity import open_pool, worker_count
 from iapas.run.products import ProductOf, by_config, describe_products, sample_paths
 from iapas.run.progress import progress
@@ -30,7 +33,7 @@ from iapas.run.signals import Signals
 from iapas.run.tasks import MakeSegmenter, SegmentTask, set_up, work
 from iapas.run.worker import Done, Failure
 from iapas.run.workers import Pool
-from iapas.segmenter import Segmenter, profile_warnings, roi_file
+from iapas.segmenter import Segmenter
 from iapas.types import ObjectProfile
 from iapas.views.report import report_html
 
@@ -206,14 +209,7 @@ def contents(config: Config) -> dict[str, str]:
             hashes["verdict.roi"] = hashlib.sha256(Path(roi).read_bytes()).hexdigest()
         except OSError as error:
             raise ConfigError(f"verdict.roi {roi!r} cannot be read: {error.strerror or error}") from error
-    if config.uses_models:
-        from iapas.models.checksums import folder_digest, verify
-        from iapas.models.registry import model_folders, named_by
-
-        for model, folder in zip(named_by(config), model_folders(config), strict=True):
-            verify(folder)
-            hashes[f"model {model if isinstance(model, Path) else model.name}"] = folder_digest(folder)
-    return hashes
+    return hashes | model_digests(config)
 
 
 def _process(job: _Job, quiet: bool) -> dict[str, ObjectProfile]:

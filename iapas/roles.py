@@ -1,0 +1,119 @@
+"""Builds what a config names, each role behind its protocol. What is heavy is imported here, and when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iapas.config import Config
+from iapas.errors import ConfigError, MissingError
+from iapas.prompting.asking import ChatPrompts
+from iapas.prompting.lexicons import Lexicon, LexiconPrompts
+from iapas.prompting.templates import load_template
+from iapas.protocols import Chat, Detector, MaskDecoder, MaskGenerator, PromptGenerator, Tagger
+
+if TYPE_CHECKING:
+    from iapas.models.loading import Runtime
+
+GetRuntime = Callable[[], "Runtime"]
+"""Where models compute; asked only by roles that are models."""
+
+
+def check(config: Config) -> None:
+    """Raise MissingError, quickly and without loading anything, for what the config's roles need and is not there."""
+    if config.uses_models:
+        from iapas.models.registry import model_folders
+
+        model_folders(config)
+    elif config.run.device == "cuda":
+        raise MissingError(
+            "--device cuda: the embedded default runs on the CPU alone", "leave --device out, or say cpu"
+        )
+
+
+def runtime(config: Config) -> Runtime:
+    """Where and how models compute. Imports torch."""
+    from iapas.models.loading import Runtime
+
+    return Runtime.of(config)
+
+
+def model_digests(config: Config) -> dict[str, str]:
+    """For each model that the config uses a hash of its files' contents.
+
+    Raises MissingError for one that is not there, or not what its checksums say.
+    """
+    if not config.uses_models:
+        return {}
+    from iapas.models.checksums import folder_digest, verify
+    from iapas.models.registry import model_folders, named_by
+
+    digests = {}
+    for model, folder in zip(named_by(config), model_folders(config), strict=True):
+        verify(folder)
+        digests[f"model {model if isinstance(model, Path) else model.name}"] = folder_digest(folder)
+    return digests
+
+
+def tagger(config: Config, runtime: GetRuntime) -> Tagger | None:
+    """What names the product; None where nothing does."""
+    if config.describe.tagger == "none":
+        return None
+    from iapas.models.ram import RamTagger
+
+    return RamTagger(_folder(config, config.tagger.model), config.tagger, runtime())
+
+
+def generator(config: Config, lexicon: Lexicon, runtime: GetRuntime) -> PromptGenerator:
+    """What names the possible defects; a language model falls back on the lexicon."""
+    fixed = LexiconPrompts(lexicon)
+    if config.describe.generator == "lexicon":
+        return fixed
+    template = load_template(config.generator.template)
+    chat: Chat
+    if config.describe.generator == "endpoint":
+        from iapas.models.endpoint import EndpointChat
+
+        chat = EndpointChat(config.generator, config.run.offline)
+    else:
+        from iapas.models.llm import LlmChat
+
+        chat = LlmChat(_folder(config, config.generator.model), config.generator, runtime(), template.reply)
+    return ChatPrompts(chat, template, config.generator, fixed, config.describe.seed)
+
+
+def detector(config: Config, runtime: GetRuntime) -> Detector:
+    """What finds regions."""
+    settings = config.detector
+    if settings.name == "classical":
+        from iapas.embedded.classical import ClassicalDetector
+
+        return ClassicalDetector(settings.work_size, settings.max_regions)
+    from iapas.models.grounding_dino import GroundingDinoDetector
+
+    return GroundingDinoDetector(_folder(config, settings.model), settings, runtime())
+
+
+def decoder(config: Config, runtime: GetRuntime) -> MaskDecoder | None:
+    """What draws masks of boxes; None where the detector draws them."""
+    if config.decoder.name == "none":
+        return None
+    from iapas.models.sam import mask_decoder
+
+    return mask_decoder(_folder(config, config.decoder.model), config.decoder, runtime())
+
+
+def mask_generator(config: Config, runtime: GetRuntime) -> MaskGenerator:
+    """What cuts a picture into all its parts: the mask decoder in everything mode. Raises ConfigError without one."""
+    if config.decoder.name == "none":
+        raise ConfigError("the everything mode needs a mask decoder", "take --config fast, or set decoder.model")
+    from iapas.models.everything import Everything
+
+    return Everything(_folder(config, config.decoder.model), config.everything, runtime())
+
+
+def _folder(config: Config, model: str) -> Path:
+    from iapas.models.registry import locate
+
+    return locate(model, config.models.root)

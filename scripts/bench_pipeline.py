@@ -1,0 +1,210 @@
+"""Stage 2 of the paper beside a plain reference, with full-size models of random weights.
+
+    python scripts/bench_pipeline.py [--images 3] [--sam sam-vit-base] [--device cpu] [--out docs/benchmarks.md]
+
+The reference is written as transformers' documentation shows: float32, two passes of Grounding DINO (the object, then
+the anomalies), one call of SAM with all boxes. Ours is ``Segmenter`` with ``object_pass: separate`` (as the paper) and
+``joint``. Same weights, pictures, phrases, thresholds and number of boxes; each in a process of its own, in turn.
+Weights are random: times and memory are those of the real models, what is found is noise. ``--models DIR`` keeps the
+random checkpoints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import cv2
+import numpy as np
+
+BOXES = 20
+OBJECT = "metal plate"
+PHRASES = ("scratch", "crack", "hole", "dark stain", "bright spot", "dent", "broken edge", "rough patch", "rust")
+APPENDED = ("abnormal", "defect", OBJECT)
+BEGIN, END = "<!-- scripts/bench_pipeline.py: begin -->", "<!-- scripts/bench_pipeline.py: end -->"
+WAYS = ("reference", "separate", "joint")
+
+
+def pictures(count: int, width: int, height: int) -> list[np.ndarray]:
+    """(H, W, 3) uint8 pictures: clouds and grain, the same each time."""
+    rng = np.random.default_rng(0)
+    made = []
+    for _ in range(count):
+        clouds = cv2.resize(rng.random((height // 32, width // 32, 3), np.float32), (width, height))
+        made.append(np.clip(clouds * 160 + rng.normal(40, 12, clouds.shape), 0, 255).astype(np.uint8))
+    return made
+
+
+def reference(models: Path, sam: str, device: str) -> Callable[[np.ndarray], int]:
+    """As transformers' documentation shows; returns the number of masks."""
+    import torch
+    from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor, SamModel, SamProcessor
+
+    processor = AutoProcessor.from_pretrained(models / "grounding-dino-tiny")
+    detector = AutoModelForZeroShotObjectDetection.from_pretrained(models / "grounding-dino-tiny").to(device).eval()
+    sam_processor = SamProcessor.from_pretrained(models / sam)
+    decoder = SamModel.from_pretrained(models / sam).to(device).eval()
+
+    def detect(image: np.ndarray, text: str) -> dict[str, Any]:
+        inputs = processor(images=image, text=text, return_tensors="pt").to(device)
+        with torch.no_grad():
+            outputs = detector(**inputs)
+        found = processor.post_process_grounded_object_detection(
+            outputs, inputs["input_ids"], threshold=0.1, text_threshold=0.1, target_sizes=[image.shape[:2]]
+        )
+        return dict(found[0])
+
+    def run(image: np.ndarray) -> int:
+        detect(image, f"{OBJECT}.")
+        found = detect(image, ". ".join((*PHRASES, *APPENDED)) + ".")
+        best = found["scores"].argsort(descending=True)[:BOXES]
+        boxes = found["boxes"][best].cpu().tolist()
+        inputs = sam_processor(image, input_boxes=[boxes], return_tensors="pt").to(device)
+        with torch.no_grad():
+            outputs = decoder(**inputs, multimask_output=False)
+        masks = sam_processor.image_processor.post_process_masks(
+            outputs.pred_masks.cpu(), inputs["original_sizes"].cpu(), inputs["reshaped_input_sizes"].cpu()
+        )
+        return len(masks[0])
+
+    return run
+
+
+def ours(models: Path, sam: str, device: str, way: str) -> Callable[[np.ndarray], int]:
+    """The public path; returns the number of masks."""
+    from iapas import ObjectProfile, Phrase, Segmenter
+    from iapas.config import load_config
+
+    settings = {
+        "models.root": str(models),
+        "decoder.model": sam,
+        "detector.object_pass": way,
+        "detector.max_regions": BOXES,
+        "detector.nms": 1.0,  # overlapping boxes stay, so that both sides decode the same number
+        "size.limit": 1e9,
+        "run.device": device,
+    }
+    segmenter = Segmenter.from_config(load_config("iap-as", overrides=settings))
+    phrases = tuple(Phrase(text, "lexicon") for text in PHRASES + APPENDED)
+    profile = ObjectProfile(OBJECT, phrases)
+    return lambda image: len(segmenter.segment(image, profile).regions)
+
+
+def child(way: str, given: argparse.Namespace) -> None:
+    """Run one way over the pictures, and print what it took."""
+    import torch
+    from iapas.models.memory import settle
+
+    settle()  # glibc keeps freed tensors otherwise: the reference would not fit
+    torch.set_num_threads(given.threads)
+    make = reference if way == "reference" else ours
+    run = make(given.models, given.sam, given.device, *([] if way == "reference" else [way]))
+    width, height = (int(side) for side in given.size.split("x"))
+    seconds, masks = [], 0
+    warm_up, *images = pictures(given.images + 1, width, height)
+    if given.device != "cpu":
+        run(warm_up)  # kernels are chosen on the first picture
+    for image in images:
+        start = time.perf_counter()
+        masks = run(image)
+        if given.device != "cpu":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    gpu = torch.cuda.max_memory_allocated() / 2**20 if given.device != "cpu" else None
+    print(json.dumps({"seconds": seconds, "peak_mb": peak, "gpu_mb": gpu, "masks": masks}))
+
+
+def measure(way: str, given: argparse.Namespace) -> dict[str, Any]:
+    """What ``way`` took, in a process of its own."""
+    command = [sys.executable, __file__, "--child", way, "--models", str(given.models), "--sam", given.sam]
+    command += ["--images", str(given.images), "--size", given.size, "--device", given.device]
+    done = subprocess.run([*command, "--threads", str(given.threads)], check=True, stdout=subprocess.PIPE, text=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def table(rows: dict[str, list[dict[str, Any]]], given: argparse.Namespace) -> str:
+    """The rounds of each way as Markdown."""
+    import torch
+    import transformers
+
+    base = min(second for run in rows["reference"] for second in run["seconds"])
+    lines = [
+        f"Made by `python scripts/bench_pipeline.py --images {given.images} --sam {given.sam} --device "
+        f"{given.device}`; "
+        f"torch {torch.__version__}, transformers {transformers.__version__}, {given.threads} threads, Python "
+        f"{platform.python_version()}, pictures of {given.size}, Grounding DINO Swin-T at 800 x 1333, {BOXES} boxes.",
+        "",
+        "| stage 2 | seconds per image, best | all | times the reference | peak memory |",
+        "|---|---|---|---|---|",
+    ]
+    for way, runs in rows.items():
+        seconds = [second for run in runs for second in run["seconds"]]
+        every = ", ".join(f"{second:.1f}" for second in seconds)
+        peak = max(run["peak_mb"] for run in runs) / 1024
+        gpu = max(run["gpu_mb"] or 0 for run in runs) / 1024
+        memory = f"{peak:.1f} GB" + (f", GPU {gpu:.1f} GB" if gpu else "")
+        lines.append(f"| {way} | {min(seconds):.2f} | {every} | {base / min(seconds):.2f} | {memory} |")
+    return "\n".join(lines)
+
+
+def write(file: Path, text: str, title: str) -> None:
+    """Put ``text`` under its title between the marks; other titles there stay."""
+    page = file.read_text()
+    if BEGIN not in page:
+        page += f"\n{BEGIN}\n\n## Foundation models, stage 2\n\n{END}\n"
+    before, rest = page.split(BEGIN)
+    inside, after = rest.split(END)
+    head, *sections = inside.split("\n### ")
+    kept = [section for section in sections if not section.startswith(f"{title}\n")]
+    body = "\n### ".join([head.rstrip("\n") + "\n", *(s.rstrip("\n") + "\n" for s in kept), f"{title}\n\n{text}\n"])
+    file.write_text(f"{before}{BEGIN}{body}\n{END}{after}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print the table, and write it with ``--out``."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--size", default="1333x800", help="width x height of the pictures")
+    parser.add_argument("--sam", default="sam-vit-base", choices=["sam-vit-base", "sam-vit-huge"])
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--models", type=Path)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--child", choices=WAYS, help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    if given.child:
+        child(given.child, given)
+        return
+    with tempfile.TemporaryDirectory() as place:
+        given.models = given.models or Path(place)
+        from full_size_models import make
+
+        for name in ("grounding-dino-tiny", given.sam):
+            make(name, given.models)
+        rows: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+        for _ in range(given.rounds):
+            for way in WAYS:
+                rows[way].append(measure(way, given))
+                print(way, rows[way][-1], file=sys.stderr, flush=True)
+    text = table(rows, given)
+    print(text)
+    if given.out:
+        write(given.out, text, f"{given.sam}, {given.device}")
+
+
+if __name__ == "__main__":
+    main()

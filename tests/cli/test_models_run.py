@@ -1,0 +1,101 @@
+"""``iapas segment`` with each config of foundation models, on tiny random checkpoints, by the real loading code."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the extra `models` is not installed")
+
+CONFIGS = ("iap-as", "fast", "grounded-sam")
+SCRIPT = Path(__file__).parents[2] / "scripts" / "make_tiny_models.py"
+
+
+@pytest.fixture(scope="module")
+def tiny_root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("tiny")
+    subprocess.run([sys.executable, SCRIPT, root], check=True, capture_output=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("in") / "plates"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i, size in enumerate([(96, 128), (96, 128), (128, 96), (96, 128), (96, 128)]):
+        picture = np.clip(rng.normal(130, 6, (*size, 3)), 0, 255).astype(np.uint8)
+        cv2.line(picture, (20, 20 + 5 * i), (80, 60), (30, 30, 30), 3)
+        cv2.imencode(".png", picture)[1].tofile(folder / f"{i}.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    return folder
+
+
+def iapas(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "iapas", *map(str, arguments)], capture_output=True, text=True, timeout=300
+    )
+
+
+def rows(out):
+    found = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+    return {row["id"]: row for row in found}
+
+
+def scores(out):
+    return {
+        path.name: cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+        for path in sorted((out / "scores").rglob("*.tiff"))
+    }
+
+
+def segment(images, config, tiny_root, out, *more):
+    settings = [f"models.root={tiny_root}", "detector.shorter_side=96", "detector.longer_side=160", "size.limit=100"]
+    # small, to be quick; every box counts, since where noise finds the object is noise too
+    options = [part for setting in settings for part in ("--set", setting)]
+    return iapas("segment", images, "--config", config, *options, "--out", out, "--offline", "--object", "plate", *more)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_each_config_runs_from_pictures_to_files(config, images, tiny_root, tmp_path):
+    out = tmp_path / "out"
+    done = segment(images, config, tiny_root, out)
+    assert done.returncode == 3, done.stderr  # one picture is none
+    found = rows(out)
+    assert len(found) == 6
+    assert found["broken.png"]["error"] == "image-unreadable"
+    good = [row for name, row in found.items() if name != "broken.png"]
+    assert all(row["status"] == "ok" for row in good), good
+    assert any(row["regions"] for row in good)  # noise, but through every step
+    assert json.loads((out / "run.json").read_text())["config"]["name"] == config
+    phrases = [phrase["text"] for phrase in json.loads((out / "profile.json").read_text())["products"][""]["phrases"]]
+    assert "abnormal" in phrases
+    assert phrases[-1] == ("abnormal" if config == "grounded-sam" else "plate")
+    maps = scores(out)
+    assert len(maps) == 5
+    assert all(np.isfinite(values).all() and (values >= 0).all() for values in maps.values())
+    if config == "fast":  # it continues, and knows its models by their contents
+        assert "0 done now" in segment(images, config, tiny_root, out).stdout
+        weights = tiny_root / "sam2.1-hiera-tiny" / "model.safetensors"
+        before = weights.read_bytes()
+        try:
+            weights.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+            assert segment(images, config, tiny_root, out).returncode == 4
+        finally:
+            weights.write_bytes(before)
+
+
+def test_batches_give_what_single_images_give(images, tiny_root, tmp_path):
+    for size in (1, 3):
+        done = segment(
+            images, "fast", tiny_root, tmp_path / str(size), "--batch-size", size, "--set", "models.precision=fp32"
+        )
+        assert done.returncode == 3, done.stderr
+    single, batched = scores(tmp_path / "1"), scores(tmp_path / "3")
+    assert single.keys() == batched.keys()
+    for name, values in single.items():
+        np.testing.assert_allclose(batched[name], values, rtol=1e-3, atol=1e-4)
