@@ -22,7 +22,7 @@ _DEEDS: tuple[Literal["add", "take away", "add negated"], ...] = ("add", "take a
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """``mask``: (H, W) bool, image pixels; ``steps``: how it came about; ``iou`` with the truth: nan if both are empty."""
+    """``mask``: (H, W) bool, image pixels; ``steps``: how it came about; ``iou``: nan where mask, truth are empty."""
 
     mask: BoolMap
     steps: tuple[Step, ...]

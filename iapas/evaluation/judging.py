@@ -197,7 +197,10 @@ class Judge:
             best, at = f1_max_at(pool, self.protocol.steps, groups)
             pixels = replace(pixels, f1_max=best, f1_threshold=at)
         labels = defects != ""
-        return Figures(len(labels), int(labels.sum()), pixels, image_figures(scores, labels))
+        whole = ImageFigures(np.nan, np.nan, np.nan)
+        if labels.any() and not labels.all():  # with images of one kind alone there is nothing to tell apart
+            whole = image_figures(scores, labels)
+        return Figures(len(labels), int(labels.sum()), pixels, whole)
 
     def _counts(self, items: Sequence[Item], levels: FloatMap, limits: tuple[float, float]) -> npt.NDArray[np.uint32]:
         steps = self.protocol.steps[::-1].astype(np.float32)
