@@ -48,6 +48,8 @@ class RamTagger:
         self.tags = read_tags(tags)
         self.thresholds = read_thresholds(thresholds, len(self.tags))
         self.runtime = runtime
+        # on a CPU bf16 took as long as fp32: the weights would be cast anew for each picture
+        self._backbone_runtime = runtime if runtime.device == "cuda" else replace(runtime, precision="fp32")
         self._network: Network | None = ram_checkpoint.load(ram_checkpoint.weights_file(folder), runtime)
         count = self._network.shape.tags
         if count != len(self.tags):
@@ -83,10 +85,7 @@ class RamTagger:
         return self._network
 
     def _logits(self, pictures: list[FloatMap]) -> Any:
-        """(N, tags): on a GPU the backbone in the runtime's precision, the rest in fp32, for thresholds are fine.
-
-        On a CPU all of it in fp32: bf16 took as long there, for each picture would have the weights cast anew.
-        """
+        """(N, tags): the backbone in bf16 or fp16 where that gains, the rest in fp32, for thresholds are fine."""
         import torch
 
         network = self._open
@@ -98,8 +97,7 @@ class RamTagger:
                     features = network.features(pixels)
                 return network.logits(features.float())
 
-        on_gpu = self.runtime.device == "cuda"
-        return finite(run, self.runtime if on_gpu else replace(self.runtime, precision="fp32"), "RAM")
+        return finite(run, self._backbone_runtime, "RAM")
 
 
 def prepared(image: Image, side: int) -> FloatMap:
