@@ -44,9 +44,21 @@ def test_every_field_is_explained():
 def test_the_fingerprint_covers_what_changes_results_alone():
     base = load_config().fingerprint()
     same = [["run.workers=7"], ["output.overlay=all"], ["output.thumbnails=false"], ["title=x"], ["run.fsync=false"]]
+    same += [["generator.url=http://localhost:1"], ["generator.timeout=3"], ["models.root=x"]]
     other = [["tile.size=512"], ["verdict.threshold=0.9"], ["describe.prompt=hole"], ["output.score_map=none"]]
+    other += [["generator.served_model=x"], ["generator.template=adjectives"], ["describe.object=tags"]]
     assert {load_config("embedded", s).fingerprint() for s in same} == {base}
     assert base not in {load_config("embedded", s).fingerprint() for s in other}
+
+
+def test_a_model_in_any_role_counts_and_one_elsewhere_does_not():
+    def uses(*assignments):
+        return load_config("embedded", assignments).uses_models
+
+    assert not uses()
+    assert not uses("describe.generator=endpoint")
+    for role in ("describe.tagger=ram", "describe.generator=llm", "detector.name=grounding-dino", "decoder.name=sam"):
+        assert uses(role)
 
 
 FAULT_44 = {
