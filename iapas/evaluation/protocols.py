@@ -75,4 +75,4 @@ def scaled(scores: FloatMap, low: float, high: float) -> FloatMap:
     """``scores`` between ``low`` and ``high`` as 0 to 1; a constant map (low = high) gives 0."""
     if not high > low:
         return np.zeros_like(scores)
-    return np.clip((scores - np.float32(low)) / np.float32(high - low), 0, 1).astype(np.float32)
+    return np.asarray(np.clip((scores - np.float32(low)) / np.float32(high - low), 0, 1), np.float32)
