@@ -15,6 +15,9 @@ from iapas.errors import MissingError
 SUMS = "SHA256SUMS"
 """The name of the list of checksums in a model's folder, in the format of sha256sum."""
 
+ADDED = ("ram_tag_list.txt", "ram_tag_list_threshold.txt")
+"""RAM's tags and their thresholds, which users put beside its weights: its repositories on the hub hold neither."""
+
 _COUNTED = (".safetensors", ".pth", ".json", ".txt", ".model", ".jinja")  # weights, configs, texts
 _SETTLED = 2.0  # seconds: a file younger than that can change again without its times showing it
 _NAMED = 5
@@ -84,7 +87,8 @@ def _against_list(folder: Path) -> list[str]:
     found = _remembered(files)
     wrong = [f"{name} is missing" for name in listed if folder / name not in found]
     wrong += [f"{path.name} differs" for path, digest in found.items() if digest != listed[path.name]]
-    return wrong + [f"{path.name} is not listed" for path in counted(folder) if path.name not in listed]
+    known = {*listed, *ADDED}
+    return wrong + [f"{path.name} is not listed" for path in counted(folder) if path.name not in known]
 
 
 def _against_blobs(folder: Path) -> list[str]:
@@ -93,7 +97,7 @@ def _against_blobs(folder: Path) -> list[str]:
     for path in counted(folder):
         name = path.resolve().name
         if not path.is_symlink():
-            wrong.append(f"{path.name} did not come from the hub")
+            wrong += [] if path.name in ADDED else [f"{path.name} did not come from the hub"]
         elif not path.is_file():
             wrong.append(f"{path.name} is missing")
         elif len(name) == 64:

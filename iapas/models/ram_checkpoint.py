@@ -24,7 +24,7 @@ from iapas.models.ram_network import Head, Network
 from iapas.models.registry import OFFICIAL, require_packages
 
 CONVERTED = "model.safetensors"
-TAGS, THRESHOLDS = "ram_tag_list.txt", "ram_tag_list_threshold.txt"
+TAGS, THRESHOLDS = checksums.ADDED
 """The official text files, looked for beside the weights."""
 
 _SCALE = math.log(1 / 0.07)  # RAM++'s reweight_scale where a checkpoint lacks it, as in the official code

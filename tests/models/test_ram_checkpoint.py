@@ -86,10 +86,48 @@ def test_an_official_file_and_what_it_was_converted_to_say_the_same(kind, tiny, 
     assert np.ptp(logits(file)) > 0.1  # and it is not a constant
 
 
+def test_tags_may_be_put_beside_fetched_weights(state, tmp_path):
+    """Checksums written before still hold; what else appears there is told."""
+    file = official(state, tmp_path / "ram")
+    checksums.write_sums(file.parent)
+    for name in ("ram_tag_list.txt", "ram_tag_list_threshold.txt"):
+        (file.parent / name).write_text("x\n")
+    assert checksums.verify(file.parent) == "SHA256SUMS"
+    digest = checksums.folder_digest(file.parent)
+    (file.parent / "ram_tag_list.txt").write_text("another\n")
+    assert checksums.folder_digest(file.parent) != digest
+    (file.parent / "other.txt").write_text("x\n")
+    with pytest.raises(MissingError, match=r"other\.txt is not listed"):
+        checksums.verify(file.parent)
+    (file.parent / "other.txt").unlink()
+    file.write_bytes(file.read_bytes() + b"x")
+    with pytest.raises(MissingError, match=r"ram_swin_large_14m\.pth differs"):
+        checksums.verify(file.parent)
+
+
+def test_tags_may_be_put_beside_weights_in_the_cache(tmp_path):
+    blob = tmp_path / "blobs" / checksums.sha256(_written(tmp_path / "weights", "w"))
+    blob.parent.mkdir()
+    (tmp_path / "weights").rename(blob)
+    folder = tmp_path / "snapshot"
+    folder.mkdir()
+    (folder / "ram_swin_large_14m.pth").symlink_to(blob)
+    (folder / "ram_tag_list.txt").write_text("x\n")
+    assert checksums.verify(folder) == "the checksums of the hub"
+    (folder / "config.json").write_text("{}")
+    with pytest.raises(MissingError, match=r"config\.json did not come from the hub"):
+        checksums.verify(folder)
+
+
+def _written(file, text):
+    file.write_text(text)
+    return file
+
+
 def test_the_old_name_of_the_head_is_known(state, tmp_path):
     old = {name.replace("tagging_head", "vision_multi"): value for name, value in state.items()}
     assert any("vision_multi" in name for name in old)
-    assert np.array_equal(logits(official(old, tmp_path / "old")), logits(official(state, tmp_path / "new")))
+    assert logits(official(old, tmp_path / "old")) == pytest.approx(logits(official(state, tmp_path / "new")), abs=1e-5)
 
 
 def test_the_scale_of_ram_plus_may_be_absent(tiny, tmp_path):
