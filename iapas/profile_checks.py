@@ -10,12 +10,16 @@ from iapas.prompting.lexicons import Lexicon
 from iapas.types import ObjectProfile, Phrase
 
 WARNINGS = ("unknown words", "stale threshold")
-"""Entries of ``found`` that warn."""
+"""Entries of ``found`` that warn, made for each config."""
+
+TOLD = ("fallback", "phrases left out")
+"""Entries of ``found`` that warn, written by stage 1; they say nothing of phrases that the user gave later."""
 
 
 def profile_warnings(profile: ObjectProfile) -> list[str]:
     """What the user of a profile should know, from its ``found``."""
-    return [profile.found[key] for key in WARNINGS if key in profile.found]
+    keys = WARNINGS if profile.found.get("phrases") == "given by the user" else (*WARNINGS, *TOLD)
+    return [profile.found[key] for key in keys if key in profile.found]
 
 
 def calibration_fingerprint(config: Config, profile: ObjectProfile) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,8 +11,6 @@ from iapas.prompting.replies import Reading, read_reply
 from iapas.prompting.templates import Template
 from iapas.protocols import Answer, Chat, PromptContext, PromptGenerator
 from iapas.types import Image, Phrase
-
-log = logging.getLogger("iapas")
 
 MAX_REPLY = 2000
 """Characters of a reply that a profile keeps."""
@@ -26,7 +23,8 @@ class ChatPrompts:
     """The prompt generator that asks ``chat`` the template's question (IAP-AS, section 3.2).
 
     A reply that is not a list of phrases is asked for again with the next seed, ``settings.retries`` times; then the
-    phrases are those of ``fallback``, and ``found`` says so. Replies are data: nothing in them is ever followed.
+    phrases are those of ``fallback``, and ``found`` says so under that name. Replies are data: nothing in them is
+    ever followed.
     """
 
     chat: Chat
@@ -60,18 +58,16 @@ class ChatPrompts:
         tried = _ORDINALS.get(number, f"{number}th")
         found = {"phrases": f"by {self.chat.name}, template {self.template.name}, {tried} try", "reply": _cut(reply)}
         if reading.stopped:
-            found["phrases left out"] = f"{', '.join(reading.stopped)}: would cover the whole product or picture"
-            log.warning("Phrases left out: %s", found["phrases left out"])
+            stopped = ", ".join(reading.stopped)
+            found["phrases left out"] = f"phrases left out, as they mean the whole product or picture: {stopped}"
         return Answer(tuple(Phrase(text, "model") for text in reading.phrases), found)
 
     def _fallback(self, context: PromptContext, images: Sequence[Image], reply: str, refusals: list[str]) -> Answer:
         answer = self.fallback.phrases(context, images)
         why = "; ".join(dict.fromkeys(refusals))
-        found = dict(answer.found)
-        source, asked = found.get("phrases", "from the fallback"), f"{self.chat.name}, template {self.template.name}"
-        found["phrases"] = f"{source}: {asked}, gave no list of phrases in {len(refusals)} tries ({why})"
-        log.warning("Phrases %s", found["phrases"])
-        return Answer(answer.phrases, found | ({"reply": _cut(reply)} if reply else {}))
+        asked = f"{self.chat.name}, template {self.template.name}"
+        told = f"{asked}, gave no list of phrases in {len(refusals)} tries ({why}): the lexicon's are used"
+        return Answer(answer.phrases, answer.found | {"fallback": told} | ({"reply": _cut(reply)} if reply else {}))
 
 
 def _plain(text: str) -> str:

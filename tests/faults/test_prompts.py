@@ -60,7 +60,7 @@ def test_fault_33_a_useless_reply_is_asked_again_then_the_lexicon_speaks(reply, 
     profile, chat = described(reply, object_name="screw")
     assert len(chat.asked) == 2
     assert [phrase.text for phrase in profile.phrases] == ["defect", "abnormal"]
-    assert "gave no list of phrases in 2 tries" in profile.found["phrases"]
+    assert "gave no list of phrases in 2 tries" in profile.found["fallback"]
     write_profiles(tmp_path / "profile.json", {"": profile})
     assert read_profiles(tmp_path / "profile.json")[""] == profile
     second, _ = described(reply, "scratch, dent", object_name="screw")
@@ -76,7 +76,7 @@ def test_fault_33_a_list_in_markdown_json_or_prose_is_read(reply):
 def test_fault_34_phrases_that_mean_the_whole_picture_are_left_out_and_the_size_rule_drops_the_rest():
     profile, _ = described("screw, screws, the image, background, dent, bolt", object_name="screw")
     assert [phrase.text for phrase in profile.phrases] == ["dent", "bolt"]
-    assert profile.found["phrases left out"].startswith("screw, screws, image, background")
+    assert profile.found["phrases left out"].endswith(": screw, screws, image, background")
     detector = FakeDetector(BOXES | {"bolt": [((0, 0, 100, 48), 0.8)]})
     (result,) = segment([image()], profile, detector, None, Rules(threshold=0.5))
     assert result.regions.phrases == ["dent"]

@@ -91,7 +91,7 @@ def test_a_list_becomes_phrases(learned, temperature):
 def test_fault_33_noise_falls_back_on_the_lexicon(noise):
     answer = ask(noise)
     assert [phrase.text for phrase in answer.phrases] == ["defect", "abnormal"]
-    assert "llama-3-8b-instruct, template short, gave no list of phrases in 3 tries" in answer.found["phrases"]
+    assert "llama-3-8b-instruct, template short, gave no list of phrases in 3 tries" in answer.found["fallback"]
     assert answer.found["reply"]
 
 

@@ -1,14 +1,13 @@
-import logging
-
 import pytest
 
 from iapas.config import GeneratorSettings
 from iapas.errors import ModelNonfinite
+from iapas.profile_checks import profile_warnings
 from iapas.prompting.asking import MAX_REPLY, ChatPrompts
 from iapas.prompting.lexicons import Lexicon, LexiconPrompts
 from iapas.prompting.templates import Template
 from iapas.protocols import PromptContext
-from iapas.types import Phrase
+from iapas.types import ObjectProfile, Phrase
 
 TEMPLATE = Template("test", "Be brief.", "Faults of {object}?")
 FALLBACK = LexiconPrompts(Lexicon("small", ("hole", "crack"), {"hole": ("dark",)}))
@@ -56,32 +55,33 @@ def test_fault_33_a_useless_reply_is_asked_for_again_with_the_next_seed():
     assert [seed for _, _, seed in chat.asked] == [111, 112, 113]
 
 
-def test_fault_33_after_all_tries_the_lexicon_speaks_and_the_profile_says_so(caplog):
-    with caplog.at_level(logging.WARNING, "iapas"):
-        answer = ask(ScriptedChat("I cannot help with that.", "No, it is a nut and nothing else"), retries=1)
+def test_fault_33_after_all_tries_the_lexicon_speaks_and_the_profile_says_so():
+    answer = ask(ScriptedChat("I cannot help with that.", "No, it is a nut and nothing else"), retries=1)
     assert answer.phrases == FALLBACK.phrases(NUT, []).phrases
     assert answer.found == {
-        "phrases": "from the lexicon small: scripted, template test, gave no list of phrases in 2 tries "
-        "(a refusal; prose)",
+        "phrases": "from the lexicon small",
+        "fallback": "scripted, template test, gave no list of phrases in 2 tries (a refusal; prose): "
+        "the lexicon's are used",
         "reply": "No, it is a nut and nothing else",
     }
-    assert "gave no list" in caplog.text
+    assert profile_warnings(ObjectProfile(found=answer.found)) == [answer.found["fallback"]]
+    overruled = answer.found | {"phrases": "given by the user"}
+    assert profile_warnings(ObjectProfile(found=overruled)) == []
 
 
 def test_fault_29_infinite_values_are_a_useless_reply():
     chat = ScriptedChat(ModelNonfinite("scripted gave NaN"), ModelNonfinite("scripted gave NaN"))
     answer = ask(chat, retries=1)
     assert answer.phrases == FALLBACK.phrases(NUT, []).phrases
-    assert "in 2 tries (scripted gave NaN)" in answer.found["phrases"]
+    assert "in 2 tries (scripted gave NaN)" in answer.found["fallback"]
     assert "reply" not in answer.found
 
 
-def test_fault_34_left_out_phrases_are_told(caplog):
-    with caplog.at_level(logging.WARNING, "iapas"):
-        answer = ask(ScriptedChat("nut, background, scratch"))
+def test_fault_34_left_out_phrases_are_told():
+    answer = ask(ScriptedChat("nut, background, scratch"))
     assert [phrase.text for phrase in answer.phrases] == ["scratch"]
-    assert answer.found["phrases left out"] == "nut, background: would cover the whole product or picture"
-    assert "background" in caplog.text
+    (warning,) = profile_warnings(ObjectProfile(found=answer.found))
+    assert warning == "phrases left out, as they mean the whole product or picture: nut, background"
 
 
 def test_long_replies_are_cut_and_odd_characters_can_be_written():
