@@ -1,11 +1,20 @@
 """What tests share: pictures that are made, never read from elsewhere."""
 
+import atexit
 import importlib.util
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
+
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(
+    prefix="iapas-tests-"
+)  # what is in yours changes nothing, nor is changed
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 hypothesis.settings.register_profile("iapas", deadline=None)  # how long an example takes is the machine's affair
 hypothesis.settings.load_profile("iapas")

@@ -147,13 +147,13 @@ def test_a_broken_config_is_told(tmp_path, text):
 
 
 def test_a_runtime_of_the_cpu():
-    runtime = Runtime.of(load_config("iap-as", ["run.device=cpu", "models.precision=bf16"]))
+    runtime = Runtime.of(load_config("fast", ["run.device=cpu", "models.precision=bf16"]))
     assert runtime == Runtime("cpu", "bf16", torch.get_num_threads())
     assert str(runtime) == f"cpu, bf16, {torch.get_num_threads()} threads"
 
 
-CUDA = load_config("iap-as", ["run.device=cuda"])
-AUTO = load_config("iap-as", ["run.device=auto", "models.precision=fp32"])
+CUDA = load_config("fast", ["run.device=cuda"])
+AUTO = load_config("fast", ["run.device=auto", "models.precision=fp32"])
 
 
 def no_cuda(monkeypatch, built, available):
@@ -196,9 +196,9 @@ def test_fault_40_a_gpu_that_this_torch_was_not_built_for(monkeypatch):
 def test_offline_is_set_before_the_packages_load(monkeypatch):
     called = []
     monkeypatch.setattr(loading, "go_offline", lambda: called.append(True))
-    Runtime.of(load_config("iap-as", ["run.device=cpu"]))
+    Runtime.of(load_config("fast", ["run.device=cpu"]))
     assert called == []
-    Runtime.of(load_config("iap-as", ["run.device=cpu", "run.offline=true"]))
+    Runtime.of(load_config("fast", ["run.device=cpu", "run.offline=true"]))
     assert called == [True]
 
 

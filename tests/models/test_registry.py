@@ -14,6 +14,13 @@ from iapas.errors import ConfigError, MissingError
 from iapas.models import registry
 from iapas.models.registry import REGISTRY, Entry, absent_files, find, locate, model_folders, named_by
 
+TWO = [
+    "detector.name=grounding-dino",
+    "detector.model=grounding-dino-tiny",
+    "decoder.name=sam",
+    "decoder.model=sam-vit-huge",
+]
+
 
 def test_entries_are_whole():
     for name, entry in REGISTRY.items():
@@ -90,16 +97,16 @@ def test_a_gated_entry_says_so():
 
 def test_named_by_follows_the_config(tmp_path):
     assert named_by(load_config("embedded")) == []
-    assert [entry.name for entry in named_by(load_config("iap-as"))] == ["grounding-dino-tiny", "sam-vit-huge"]
-    own = load_config("iap-as", [f"detector.model={tmp_path}", "decoder.name=none"])
+    assert [entry.name for entry in named_by(load_config("embedded", TWO))] == ["grounding-dino-tiny", "sam-vit-huge"]
+    own = load_config("embedded", [*TWO, f"detector.model={tmp_path}", "decoder.name=none"])
     assert named_by(own) == [tmp_path]
 
 
 def test_model_folders(tiny):
     root = tiny("grounding-dino-tiny").parent
     tiny("sam-vit-huge")
-    folders = model_folders(load_config("iap-as", [f"models.root={root}"]))
-    assert folders == [root / "grounding-dino-tiny", root / "sam-vit-huge"]
+    folders = model_folders(load_config("embedded", [*TWO, f"models.root={root}"]))
+    assert folders == {name: root / name for name in ("grounding-dino-tiny", "sam-vit-huge")}
 
 
 def test_packages_that_are_missing_are_named(monkeypatch):
@@ -107,7 +114,7 @@ def test_packages_that_are_missing_are_named(monkeypatch):
         importlib.util, "find_spec", lambda name: None if name in ("torch", "huggingface_hub") else object()
     )
     with pytest.raises(MissingError, match=r'need torch, huggingface_hub.*pip install "iapas\[models\]"'):
-        model_folders(load_config("iap-as"))
+        model_folders(load_config("embedded", TWO))
     with pytest.raises(MissingError, match="torch, huggingface_hub"):
         locate("sam-vit-base")
 
@@ -116,7 +123,7 @@ def test_a_missing_model_is_told_within_a_second_and_without_torch(tmp_path):
     script = (
         "import sys, time\nstart = time.monotonic()\n"
         "from iapas import Segmenter\nfrom iapas.errors import MissingError\n"
-        "try:\n    Segmenter.from_config('iap-as')\n"
+        "try:\n    Segmenter.from_config('fast')\n"
         "except MissingError as error:\n    print(error.exit_status, time.monotonic() - start)\n"
         "assert not {'torch', 'transformers'} & set(sys.modules)"
     )
