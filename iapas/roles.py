@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,12 @@ GetRuntime = Callable[[], "Runtime"]
 """Where models compute; asked only by roles that are models."""
 
 
-def check(config: Config) -> None:
-    """Raise MissingError, quickly and without loading anything, for what the config's roles need and is not there."""
+def check(config: Config, stages: Collection[int] = (2,)) -> None:
+    """Raise MissingError, quickly and without loading anything, for what the stages need and is not there."""
     if config.uses_models:
         from iapas.models.registry import model_folders
 
-        model_folders(config)
+        model_folders(config, stages)
     elif config.run.device == "cuda":
         raise MissingError(
             "--device cuda: the embedded default runs on the CPU alone", "leave --device out, or say cpu"
@@ -39,20 +39,20 @@ def runtime(config: Config) -> Runtime:
     return Runtime.of(config)
 
 
-def model_digests(config: Config) -> dict[str, str]:
-    """For each model that the config uses a hash of its files' contents.
+def model_digests(config: Config, stages: Collection[int]) -> dict[str, str]:
+    """For each model that the stages use a hash of its files' contents.
 
     Raises MissingError for one that is not there, or not what its checksums say.
     """
     if not config.uses_models:
         return {}
     from iapas.models.checksums import folder_digest, verify
-    from iapas.models.registry import model_folders, named_by
+    from iapas.models.registry import model_folders
 
     digests = {}
-    for model, folder in zip(named_by(config), model_folders(config), strict=True):
+    for name, folder in model_folders(config, stages).items():
         verify(folder)
-        digests[f"model {model if isinstance(model, Path) else model.name}"] = folder_digest(folder)
+        digests[f"model {name}"] = folder_digest(folder)
     return digests
 
 

@@ -175,7 +175,7 @@ class Segmenter:
             **{key: settings[key] for key in ("reading", "describe", "tagger", "generator", "detector", "models")},
             "roi": settings["verdict"]["roi"],
             "device": self.config.run.device,
-            "contents": roles.model_digests(self.config),
+            "contents": roles.model_digests(self.config, (1,)),
             "template": astuple(load_template(self.config.generator.template)),
             "lexicon": [self._lexicon.phrases, sorted(self._lexicon.words.items())],
             "images": [hashlib.sha256(frame.tobytes()).hexdigest() for p in pictures for frame in p.frames],

@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -117,22 +118,36 @@ def find(name: str) -> Entry:
     raise ConfigError(f"there is no model called {name!r}; {hint}")
 
 
-def named_by(config: Config) -> list[Entry | Path]:
-    """The models that a config uses, in the order of the pipeline: entries, or folders where it names folders."""
-    models = [config.tagger.model] if config.describe.tagger != "none" else []
-    models += [config.generator.model] if config.describe.generator == "llm" else []
-    models += [config.detector.model] if config.detector.name != "classical" else []
-    models += [config.decoder.model] if config.decoder.name != "none" else []
+def named_by(config: Config, stages: Collection[int] = (1, 2)) -> list[Entry | Path]:
+    """The models that the stages of a config use, in the order of the pipeline: entries, or folders where it names those.
+
+    Stage 1 asks no tagger for a product, and no generator for phrases, that the user has given.
+    """
+    describe = config.describe
+    models = []
+    if 1 in stages and describe.tagger != "none" and not describe.product:
+        models.append(config.tagger.model)
+    if 1 in stages and describe.generator == "llm" and not describe.prompt:
+        models.append(config.generator.model)
+    if config.detector.name != "classical":  # in both
+        models.append(config.detector.model)
+    if 2 in stages and config.decoder.name != "none":
+        models.append(config.decoder.model)
     return list(dict.fromkeys(_entry_or_folder(model) for model in models))
 
 
-def model_folders(config: Config) -> list[Path]:
-    """The folders of the models that a config uses. Raises MissingError, quickly, for the first that is not there."""
-    models = named_by(config)
-    require_packages()
+def model_folders(config: Config, stages: Collection[int] = (1, 2)) -> dict[str, Path]:
+    """The folders of the models that the stages of a config use, by name.
+
+    Raises MissingError, quickly, for the first that is not there.
+    """
+    models = named_by(config, stages)
+    if models:
+        require_packages()
     if config.run.offline:
         go_offline()
-    return [locate(str(model) if isinstance(model, Path) else model.name, config.models.root) for model in models]
+    names = [str(model) if isinstance(model, Path) else model.name for model in models]
+    return {name: locate(name, config.models.root) for name in names}
 
 
 def locate(model: str, root: str = "") -> Path:

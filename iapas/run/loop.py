@@ -25,7 +25,7 @@ from iapas.files.profiles import profiles_text, read_profiles
 from iapas.files.roi import roi_file
 from iapas.files.store import RunFolder, done_rows, open_run
 from iapas.profile_checks import profile_warnings
-from iapas.roles import model_digests
+from iapas.roles import check, model_digests
 from iapas.run.capacity import open_pool, worker_count
 from iapas.run.products import ProductOf, by_config, describe_products, sample_paths
 from iapas.run.progress import progress
@@ -209,7 +209,7 @@ def contents(config: Config) -> dict[str, str]:
             hashes["verdict.roi"] = hashlib.sha256(Path(roi).read_bytes()).hexdigest()
         except OSError as error:
             raise ConfigError(f"verdict.roi {roi!r} cannot be read: {error.strerror or error}") from error
-    return hashes | model_digests(config)
+    return hashes | model_digests(config, (2,))
 
 
 def _process(job: _Job, quiet: bool) -> dict[str, ObjectProfile]:
@@ -248,6 +248,8 @@ def _profiles(job: _Job, pool: Pool) -> dict[str, ObjectProfile]:
         for_all = {product: job.given[""] for product in products if "" in job.given}
         complete = job.make(job.config).complete
         profiles |= {product: complete(profile) for product, profile in {**for_all, **job.given}.items()}
+    if products - profiles.keys():
+        check(job.config, (1,))
     paths = sample_paths(job.sources, products - profiles.keys(), job.product_of)
     paths |= {product: job.stage1[product] for product in paths if product in job.stage1}
     profiles |= describe_products(pool, paths, job.config, lambda: bool(job.stop))

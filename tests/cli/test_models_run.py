@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("torch", reason="the extra `models` is not installed")
 
-CONFIGS = ("iap-as", "fast", "grounded-sam")
+CONFIGS = ("iap-as", "iap-as-4bit", "fast", "grounded-sam")
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_tiny_models.py"
 
 
@@ -35,6 +35,14 @@ def images(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """The user's own cache is left alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def iapas(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "iapas", *map(str, arguments)], capture_output=True, text=True, timeout=300
@@ -55,6 +63,7 @@ def scores(out):
 
 def segment(images, config, tiny_root, out, *more):
     settings = [f"models.root={tiny_root}", "detector.shorter_side=96", "detector.longer_side=160", "size.limit=100"]
+    settings += ["generator.max_new_tokens=16", "generator.retries=1"]  # its replies are noise anyway
     # small, to be quick; every box counts, since where noise finds the object is noise too
     options = [part for setting in settings for part in ("--set", setting)]
     return iapas("segment", images, "--config", config, *options, "--out", out, "--offline", "--object", "plate", *more)
@@ -72,9 +81,13 @@ def test_each_config_runs_from_pictures_to_files(config, images, tiny_root, tmp_
     assert all(row["status"] == "ok" for row in good), good
     assert any(row["regions"] for row in good)  # noise, but through every step
     assert json.loads((out / "run.json").read_text())["config"]["name"] == config
-    phrases = [phrase["text"] for phrase in json.loads((out / "profile.json").read_text())["products"][""]["phrases"]]
+    profile = json.loads((out / "profile.json").read_text())["products"][""]
+    phrases = [phrase["text"] for phrase in profile["phrases"]]
     assert "abnormal" in phrases
     assert phrases[-1] == ("abnormal" if config == "grounded-sam" else "plate")
+    if config.startswith("iap-as"):
+        assert "template paper" in profile["found"]["phrases"]  # asked, in vain: the lexicon's phrases are there
+        assert "scratch" in phrases
     maps = scores(out)
     assert len(maps) == 5
     assert all(np.isfinite(values).all() and (values >= 0).all() for values in maps.values())
