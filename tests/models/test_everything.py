@@ -200,7 +200,7 @@ def test_crops_are_those_of_the_released_code(height, width, layers):
 
     boxes, numbers = _generate_per_layer_crops(layers, 512 / 1500, (height, width))
     assert crop_frames((height, width), layers, 512 / 1500) == [
-        (tuple(box), layer) for box, layer in zip(boxes, numbers, strict=True)
+        (tuple(box), layer) for box, layer in zip(boxes, numbers, strict=True) if box[0] < width and box[1] < height
     ]
 
 
