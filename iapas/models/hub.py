@@ -1,4 +1,4 @@
-"""Downloads: the one place of iapas that asks the network for anything, and only on ``iapas models fetch``.
+"""Downloads: what asks the network, beside a config's ``endpoint``, and only on ``iapas models fetch``.
 
 Safetensors, configs and vocabularies alone; pickled weights only where there are no others (RAM), which are read as
 tensors only. TLS is always on, and what is logged never holds a token. Verified against a server that behaves like the

@@ -255,3 +255,12 @@ def test_it_is_loaded_when_asked_and_given_back_when_closed(noise, tmp_path):
     chat.close()
     assert held() is None
     assert chat.reply("a", "b", 1) == reply
+
+
+def test_what_the_checkpoint_says_of_sampling_does_not_count(noise):
+    plain, changed = (LlmChat(noise, settings(), Runtime()) for _ in range(2))
+    changed._model.generation_config.update(do_sample=True, top_k=1, temperature=9.0, top_p=0.1)
+    assert plain.reply("a", "b", 3) == changed.reply("a", "b", 3)
+    greedy = LlmChat(noise, settings(temperature=0), Runtime())
+    greedy._model.generation_config.update(do_sample=True, temperature=9.0)
+    assert greedy.reply("a", "b", 3) == greedy.reply("a", "b", 4)
