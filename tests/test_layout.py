@@ -23,11 +23,12 @@ MAY_IMPORT = {
     "views": GROUND | {"core"},
     "synthesis": GROUND | {"core"},
     "roles": GROUND | {"prompting", "embedded", "models"},
+    "training": GROUND | {"core", "files", "models"},
     "profile_checks": GROUND | {"prompting"},
     "segmenter": GROUND | {"core", "files", "prompting", "profile_checks", "stages", "roles"},
     "run": GROUND | {"core", "files", "prompting", "views", "profile_checks", "segmenter", "roles", "models"},
     "evaluation": GROUND | {"core", "files", "views", "segmenter", "run"},
-    "cli": GROUND | {"evaluation", "run", "models", "prompting"},
+    "cli": GROUND | {"evaluation", "training", "run", "models", "prompting"},
 }
 ONLY_IN = {"torch": {"models", "training"}, "transformers": {"models", "training"}}
 
