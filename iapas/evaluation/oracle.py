@@ -26,6 +26,7 @@ from iapas.files.images import read_image, read_mask
 from iapas.files.provenance import WAY_OUT, new_run
 from iapas.files.results import check_id, mask_png, result_path
 from iapas.protocols import MaskGenerator
+from iapas.run.loop import contents
 from iapas.run.progress import progress
 from iapas.run.signals import Signals
 from iapas.run.worker import failure
@@ -78,7 +79,7 @@ def oracle_maps(
     mask generator of a config. Raises OutputError where the folder was made with another config.
     """
     root = out / "oracle"
-    made_with = {key: value for key, value in new_run(config, {}).items() if key in MADE_WITH}
+    made_with = {key: value for key, value in new_run(config, contents(config)).items() if key in MADE_WITH}
     make_folder(root)
     rows = {} if restart else _known(root, items, made_with["fingerprint"], retry_failed)
     todo = [item for item in items if item.sample.id not in rows]
