@@ -55,7 +55,7 @@ class GroundingDinoDetector:
     def __init__(self, folder: Path, settings: DetectorSettings, runtime: Runtime) -> None:
         self._settings = settings
         self._device = runtime.device
-        self._network: Any = Network(folder, runtime)
+        self._network: Any = Network.load(folder, runtime)
         self._captions = lru_cache(16)(self._new_captions)
 
     def encode(self, images: Sequence[Image]) -> list[Encoded]:

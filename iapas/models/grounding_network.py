@@ -35,24 +35,30 @@ class Found:
 class Network:
     """A loaded Grounding DINO, or MM Grounding DINO (Liu et al. 2023; Zhao et al. 2024). For one thread at a time."""
 
-    def __init__(self, folder: Path, runtime: Runtime) -> None:
-        kind = model_kind(folder)
-        if kind not in _CLASSES:
-            raise ConfigError(f"{folder} holds a model of type {kind!r}, not a Grounding DINO", "see detector.model")
-        from transformers import AutoTokenizer
-
-        self.runtime = runtime
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        self.model = load(_CLASSES[kind], folder, runtime)
-        self.text_limit, self.queries = int(self.model.config.max_text_len), int(self.model.config.num_queries)
+    def __init__(self, model: Any, tokenizer: Any, runtime: Runtime) -> None:
+        """Takes transformers' model over: some of its routines are replaced."""
+        self.model, self.tokenizer, self.runtime = model, tokenizer, runtime
+        self.text_limit, self.queries = int(model.config.max_text_len), int(model.config.num_queries)
         self._kept: tuple[Any, ...] = ()
         self._texts: dict[tuple[int, ...], Any] = {}
-        inner = self.model.model
+        inner = model.model
         self._backbone, self._text_backbone = inner.backbone.forward, inner.text_backbone.forward
         inner.backbone.forward = self._kept_features
         inner.text_backbone.forward = self._kept_text
         self._low = False
         self._quicken()
+
+    @classmethod
+    def load(cls, folder: Path, runtime: Runtime) -> Network:
+        """The checkpoint in ``folder``. Raises ConfigError where it is of another kind, MissingError where broken."""
+        kind = model_kind(folder)
+        if kind not in _CLASSES:
+            raise ConfigError(f"{folder} holds a model of type {kind!r}, not a Grounding DINO", "see detector.model")
+        model = load(_CLASSES[kind], folder, runtime)
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return cls(model, tokenizer, runtime)
 
     def features(self, pixels: Any) -> tuple[Any, ...]:
         """The backbone's feature maps for (B, 3, H, W) float32 normalised pixels without padding."""

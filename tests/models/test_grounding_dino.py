@@ -259,3 +259,42 @@ def test_fault_29_a_model_that_gives_nan_is_told(make):
         next(detector._network.model.model.backbone.parameters()).fill_(torch.nan)
     with pytest.raises(ModelNonfinite, match="backbone"):
         detector.encode(pictures())
+
+
+def test_fault_29_nan_of_bfloat16_is_computed_again_in_float32(make, shared, monkeypatch, caplog):
+    import torch
+
+    from iapas.models.loading import Runtime
+
+    low = make(runtime=Runtime(precision="bf16"))
+    network, backbone, forward = low._network, low._network._backbone, low._network.model.forward
+
+    def overflowing(pixels, mask):
+        maps, positions = backbone(pixels, mask)
+        factor = torch.nan if torch.is_autocast_enabled("cpu") else 1.0
+        return [(feature * factor, whole) for feature, whole in maps], positions
+
+    def overflowing_too(**inputs):
+        out = forward(**inputs)
+        out.pred_boxes = out.pred_boxes * (torch.inf if network._low else 1.0)
+        return out
+
+    monkeypatch.setattr(network, "_backbone", overflowing)
+    monkeypatch.setattr(network.model, "forward", overflowing_too)
+    images = pictures()
+    same(low.detect(low.encode(images), PHRASES)[0], shared.detect(shared.encode(images), PHRASES)[0])
+    assert [record.message.count("once more in fp32") for record in caplog.records] == [1, 1]
+
+
+def test_bfloat16_works_and_gives_float32(make):
+    import torch
+
+    from iapas.models.loading import Runtime
+
+    detector = make(runtime=Runtime(precision="bf16"))
+    encoded = detector.encode(pictures())
+    assert all(level.dtype == torch.float32 for level in encoded[0].features)
+    (found,) = detector.detect(encoded, PHRASES)
+    assert len(found) > 5
+    assert found.scores.dtype == found.boxes.dtype == np.float32
+    detector.close()
