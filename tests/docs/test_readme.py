@@ -25,6 +25,8 @@ def workplace(tmp_path_factory):
         shutil.copy(ROOT / "examples" / "images" / f"{stem}.jpg", place / "images")
         shutil.copy(ROOT / "examples" / "images" / f"{stem}_clean.jpg", place / "good")
     shutil.copytree(ROOT / "examples", place / "examples")
+    script = ROOT / "scripts" / "make_tiny_models.py"
+    subprocess.run([sys.executable, script, place / "tiny"], check=True, capture_output=True)
     return place
 
 
@@ -33,7 +35,7 @@ def test_the_commands_of_the_readme_run_in_order(workplace):
     for command in COMMANDS:
         words = shlex.split(command)
         ended = subprocess.run(
-            [sys.executable, "-m", *words], cwd=workplace, capture_output=True, text=True, timeout=120
+            [sys.executable, "-m", *words], cwd=workplace, capture_output=True, text=True, timeout=300
         )
         assert ended.returncode == 0, f"{command}\n{ended.stderr}"
 
