@@ -1,4 +1,4 @@
-"""Detection by phrases: Grounding DINO and MM Grounding DINO as a detector (IAP-AS, section 3; METHOD: stage 2)."""
+"""Detection by phrases: Grounding DINO and MM Grounding DINO as a detector (IAP-AS, section 3)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from iapas.models import memory
 from iapas.models.captions import Caption, captions
 from iapas.models.grounding_network import Found, Network
 from iapas.models.loading import Runtime
+from iapas.models.pictures import pixels
 from iapas.types import FloatMap, Image, Phrase, Regions
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as in all published checkpoints
 _STEPS = (1.0, 0.75, 0.5)
 """Of the configured sides: what is tried in turn where memory runs out."""
 
@@ -170,23 +170,6 @@ def processed_size(size: tuple[int, int], shorter: int, longer: int) -> tuple[in
 def cells(size: tuple[int, int]) -> int:
     """How many cells the four levels (every 8, 16, 32, 64 pixels) of an image of ``size`` have."""
     return sum(-(-size[0] // stride) * -(-size[1] // stride) for stride in (8, 16, 32, 64))
-
-
-def pixels(images: Sequence[Image], size: tuple[int, int], device: str) -> Any:
-    """(B, 3, H, W) float32: the images at ``size`` (antialiased, bilinear), then of mean 0 and deviation 1."""
-    import torch
-    from PIL import Image as Pillow
-
-    height, width = size
-    resized = [
-        image
-        if image.shape[:2] == size
-        else Pillow.fromarray(image).resize((width, height), Pillow.Resampling.BILINEAR)
-        for image in images
-    ]
-    stack = torch.from_numpy(np.stack([np.asarray(image) for image in resized])).to(device)
-    mean, std = torch.tensor(_MEAN, device=device) * 255, torch.tensor(_STD, device=device) * 255
-    return ((stack.float() - mean) / std).permute(0, 3, 1, 2).contiguous()
 
 
 def _above(

@@ -89,7 +89,8 @@ def test_boxes_and_scores_are_those_of_transformers(make, tiny, name, size):
 def test_pictures_are_prepared_as_by_transformers(size):
     from transformers import GroundingDinoImageProcessorPil
 
-    from iapas.models.grounding_dino import pixels, processed_size
+    from iapas.models.grounding_dino import processed_size
+    from iapas.models.pictures import pixels
 
     (image,) = pictures(size)
     theirs = GroundingDinoImageProcessorPil(size={"shortest_edge": 64, "longest_edge": 96})(image, return_tensors="pt")
