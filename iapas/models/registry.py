@@ -119,7 +119,7 @@ def find(name: str) -> Entry:
 
 
 def named_by(config: Config, stages: Collection[int] = (1, 2)) -> list[Entry | Path]:
-    """The models that the stages of a config use, in the order of the pipeline: entries, or folders where it names those.
+    """The models that the stages of a config use, in the order of the pipeline: entries, or folders where it says so.
 
     Stage 1 asks no tagger for a product, and no generator for phrases, that the user has given.
     """
