@@ -17,6 +17,7 @@ from iapas.core.metrics import judge, rank_values
 from iapas.errors import ImageError, OutputError, UsageError
 from iapas.evaluation.data import Item, by_category, categories_of, described, items_of, limited
 from iapas.evaluation.datasets import DataSet, open_dataset
+from iapas.evaluation.datasets.opening import SEED
 from iapas.evaluation.judging import Judge, Judged, examples
 from iapas.evaluation.oracle import METHOD as ORACLE
 from iapas.evaluation.oracle import oracle_maps
@@ -82,9 +83,7 @@ def evaluate(order: Order) -> Evaluation:
     start = time.monotonic()
     protocol = protocol_of(order.protocol, order.dataset)
     _require_one_source(order)
-    dataset = open_dataset(
-        order.dataset, order.root, protocol=protocol.name, split=order.split, folders=order.folders
-    )
+    dataset = open_dataset(order.dataset, order.root, protocol=protocol.name, split=order.split, folders=order.folders)
     items = items_of(sorted(limited(dataset.test, order.limit), key=lambda sample: sample.id))
     maps, stopped, seconds = _maps(order, dataset, items)
     if maps is None:
@@ -183,7 +182,8 @@ def _provenance(
         "maps": kind,
         "made_with": dict(maps.about.made_with),
         "data": dict(data),
-        "seeds": {"stage 1": order.config.describe.seed} if order.config else {},
+        "seeds": ({"stage 1": order.config.describe.seed} if order.config else {})
+        | ({"split": SEED} if order.split else {}),
     }
     if saliency:
         values = (

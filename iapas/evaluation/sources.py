@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -107,13 +107,18 @@ class FolderMaps:
 
     root: Path
     about: About
+    _sizes: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False)
+    """Of the normal images read so far: maps are asked for more than once."""
 
     def scores(self, item: Item) -> FloatMap:
         """See :class:`Maps`."""
-        scores = _checked(self.root / f"{item.sample.id}.tiff")
+        image_id = item.sample.id
+        scores = _checked(self.root / f"{image_id}.tiff")
         if not item.defective:  # else the mask is compared
-            picture = read_image(item.sample.path, self.about.reading)
-            _require_size(f"the map of {item.sample.id}", scores.shape, "the image", (picture.height, picture.width))
+            if image_id not in self._sizes:
+                picture = read_image(item.sample.path, self.about.reading)
+                self._sizes[image_id] = picture.height, picture.width
+            _require_size(f"the map of {image_id}", scores.shape, "the image", self._sizes[image_id])
         return scores
 
     def mask(self, item: Item) -> BoolMap | None:
@@ -138,14 +143,17 @@ def run_maps(root: Path) -> RunMaps:
     done = [row for row in rows.values() if row["status"] == "ok"]
     for row in done:
         _check(root, row["id"])
-    about = About(
-        method=str(run["config"].get("name") or root.name),
-        title=str(run["title"]),
-        kind="score maps of a run of iapas",
-        made_with={key: run[key] for key in MADE_WITH},
-        reading=Reading.model_validate(run["config"]["reading"]),
-        per_image=run["made_with"].get("detector.name") == "grounding-dino",
-    )
+    try:
+        about = About(
+            method=str(run["config"].get("name") or root.name),
+            title=str(run["title"]),
+            kind="score maps of a run of iapas",
+            made_with={key: run[key] for key in MADE_WITH},
+            reading=Reading.model_validate(run["config"]["reading"]),
+            per_image=run["made_with"].get("detector.name") == "grounding-dino",
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{root} is not as a run leaves it: {error!r}", hint) from error
     same = {row["sha256"]: row["id"] for row in done if row["sha256"]}
     return RunMaps(root, about, rows, same)
 

@@ -12,10 +12,11 @@ from sklearn.metrics import average_precision_score
 from iapas.cli.app import run
 from iapas.config import load_config
 from iapas.errors import OutputError, UsageError
+from iapas.evaluation import evaluate as module
 from iapas.evaluation.evaluate import Order, evaluate
 from iapas.files.images import read_mask
 from iapas.files.results import read_score_map
-from iapas.run import segment_run
+from iapas.run import RunSummary, segment_run
 
 SMALL = {"detector.work_size": 64, "run.workers": 1, "run.fsync": False}
 IDS = ("images-a.png", "images-b.png", "sub/good.png")
@@ -153,6 +154,25 @@ def test_an_unreadable_image_is_exit_3(place, small, tmp_path):
     assert ended.exit_status == 3
     assert [row["id"] for row in ended.results["failed"]] == [IDS[1]]
     assert ended.results["mean"]["images"] == 2
+
+
+def test_an_interrupted_run_is_not_judged(place, small, tmp_path, monkeypatch):
+    def interrupted(*arguments, **settings):
+        return RunSummary("", 1, 1, 0, 0, 1, 2, 0.1, "", interrupted=15)
+
+    monkeypatch.setattr(module, "segment_sources", interrupted)
+    ended = evaluate(Order("folder", place, tmp_path / "out", config=small, quiet=True))
+    assert (ended.results, ended.exit_status) == (None, 143)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_of_another_making_is_refused(place, finished, tmp_path):
+    shutil.copytree(finished[0] / "run", tmp_path / "run")
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    del facts["config"]
+    (tmp_path / "run" / "run.json").write_text(json.dumps(facts))
+    with pytest.raises(UsageError, match="not as a run leaves it"):
+        evaluate(Order("folder", place, tmp_path / "out", run=tmp_path / "run", quiet=True))
 
 
 def test_from_the_command_line(place, finished, tmp_path, monkeypatch, capsys):
