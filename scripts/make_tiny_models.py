@@ -183,7 +183,7 @@ def llama() -> tuple[Any, Any]:
 
 
 class Ram:
-    """RAM, or with ``descriptions`` of 51 RAM++; the files that ``iapas models convert`` writes, and a few tags."""
+    """RAM, or with ``descriptions`` of 51 RAM++; the files that ``ram_checkpoint.convert`` writes, and a few tags."""
 
     def __init__(self, descriptions: int = 1) -> None:
         tags = WORDS.split()
