@@ -122,5 +122,5 @@ def _in_words(ended: Evaluation, results: Any) -> str:
         lines.append(f"seconds per image: {seconds:.3f}")
     if results["failed"]:
         first = results["failed"][0]
-        lines.append(f"{len(results['failed'])} images could not be judged, the first: {first['message']}")
+        lines.append(f"not judged: {len(results['failed'])}, the first: {first['message']}")
     return "\n".join([*lines, f"results  {ended.out / 'results.json'}", f"report   {ended.out / 'report.html'}"])

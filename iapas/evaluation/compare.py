@@ -22,6 +22,7 @@ from iapas.errors import UsageError
 from iapas.evaluation.results import HEADS, cell, json_text, markdown, percent, plain
 from iapas.files.atomic import write_text
 from iapas.files.summary import safe_cell
+from iapas.views.markup import count
 
 RESAMPLES = 1000
 SEED = 111
@@ -227,7 +228,8 @@ def _require_same(first: Evaluated, other: Evaluated) -> None:
     if failed[0] != failed[1]:
         number = len(failed[0] ^ failed[1])
         raise UsageError(
-            f"{number} images were judged in only one of {first.name} and {other.name}", "evaluate again what failed"
+            f"{count(number, 'image was', 'images were')} judged in only one of {first.name} and {other.name}",
+            "evaluate again what failed",
         )
 
 

@@ -24,6 +24,7 @@ from iapas.evaluation.judging import Figures, Judged
 from iapas.evaluation.protocols import Protocol
 from iapas.files.atomic import write_bytes, write_text
 from iapas.files.summary import safe_cell
+from iapas.views.markup import count
 
 PIXEL_KEYS = ("pixel_ap", "pixel_f1_max", "pixel_f1_threshold", "pixel_auroc", "pixel_aupro")
 IMAGE_KEYS = ("image_auroc", "image_ap", "image_f1_max")
@@ -200,9 +201,9 @@ def _at_threshold(judged: Sequence[Judged]) -> Row:
 def _notes(failed: int, undefined: Mapping[str, int], categories: int) -> list[str]:
     notes = []
     if failed:
-        notes.append(f'{failed} images could not be judged and are in no figure: see "failed"')
+        notes.append(f'{count(failed, "image")} could not be judged, so in no figure: see "failed"')
     if undefined and categories > 1:
-        told = ", ".join(f"{key} in {count}" for key, count in undefined.items())
+        told = ", ".join(f"{key} in {number}" for key, number in undefined.items())
         notes.append(f"undefined, and left out of the mean: {told} of {categories} categories")
     return notes
 

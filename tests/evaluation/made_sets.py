@@ -23,7 +23,7 @@ class MadeSet:
         self.pairs = {}
         rng = np.random.default_rng(5)
         for category, size in (("nut", (32, 40)), ("tile", (24, 48))):
-            put(self.root / category / "train" / "good" / "0.png", rng.integers(0, 255, (*size, 3)))
+            put(self.root / category / "train" / "good" / "0.png", rng.integers(0, 255, (*size, 3)).astype(np.uint8))
             for defect, count in (("good", 3), ("crack", 2), ("dent", 3)):
                 for number in range(count):
                     self._add(rng, category, defect, f"{number}", size, noise)

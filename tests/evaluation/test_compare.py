@@ -82,7 +82,7 @@ def test_what_must_not_be_mixed_is_refused(made):
         compare([first, made.root.parent / "odd.json"])
     lacking = better(made, 0.1)
     (lacking / "nut/test/crack/0.png.tiff").unlink()
-    with pytest.raises(UsageError, match="1 images were judged in only one"):
+    with pytest.raises(UsageError, match="1 image was judged in only one"):
         compare([first, judged(made, "four", maps=lacking)])
     put(made.root / "nut/ground_truth/crack/0_mask.png", np.eye(32, 40, dtype=np.uint8) * 255)
     with pytest.raises(UsageError, match="other images or masks"):
