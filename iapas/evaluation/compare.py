@@ -22,12 +22,14 @@ from iapas.errors import UsageError
 from iapas.evaluation.results import HEADS, cell, json_text, markdown, percent, plain
 from iapas.files.atomic import write_text
 from iapas.files.summary import safe_cell
-from iapas.views.markup import count
+from iapas.views.markup import count, mapping
 
 RESAMPLES = 1000
 SEED = 111
 SURE = ("pixel_ap", "pixel_f1_max")
 """The figures whose differences get an interval."""
+
+_NEEDED = {"dataset", "protocol", "method", "rows", "mean", "provenance"}
 
 Row = dict[str, Any]
 
@@ -86,7 +88,7 @@ def _compared(found: Sequence[Evaluated]) -> dict[str, Any]:
             "of": "the difference to the first, in the mean over categories; images drawn with replacement within each"
             f" category, defective and normal ones apart; at {LEVELS} levels of recall",
         },
-        "data": first["provenance"]["data"]["sha256"],
+        "data": _data(first)["sha256"],
     }
 
 
@@ -189,12 +191,10 @@ def _read(path: Path) -> Evaluated:
     hint = "give folders that iapas eval wrote"
     try:
         results = json.loads(file.read_bytes())
-        known = results["provenance"]["data"]["sha256"], results["protocol"], results["rows"], results["mean"]
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} cannot be read: {error}", hint) from error
-    except (KeyError, TypeError) as error:
-        raise UsageError(f"{file} holds no evaluation: it lacks {error}", hint) from error
-    del known
+    if not isinstance(results, dict) or not _NEEDED <= results.keys() or "sha256" not in _data(results):
+        raise UsageError(f"{file} holds no evaluation", hint)
     try:
         lines = (folder / "images.jsonl").read_bytes().splitlines()
         images = [json.loads(line) for line in lines]
@@ -204,6 +204,10 @@ def _read(path: Path) -> Evaluated:
     if counts.ndim != 3 or len(counts) != len(images):
         raise UsageError(f"{folder}: counts.npy does not fit images.jsonl", "evaluate again")
     return Evaluated(folder.name, results, images, counts)
+
+
+def _data(results: Mapping[str, Any]) -> Mapping[str, Any]:
+    return mapping(mapping(results["provenance"]).get("data"))
 
 
 def _named(found: Sequence[Evaluated]) -> list[Evaluated]:
@@ -222,7 +226,7 @@ def _require_same(first: Evaluated, other: Evaluated) -> None:
         one, two = first.results[key], other.results[key]
         if one != two:
             raise UsageError(f"{other.name} is of {key} {two!r}, {first.name} of {one!r}: they are never mixed", "")
-    if first.results["provenance"]["data"]["sha256"] != other.results["provenance"]["data"]["sha256"]:
+    if _data(first.results)["sha256"] != _data(other.results)["sha256"]:
         raise UsageError(f"{other.name} was measured on other images or masks than {first.name}", "")
     failed = [{row["id"] for row in one.results.get("failed", ())} for one in (first, other)]
     if failed[0] != failed[1]:

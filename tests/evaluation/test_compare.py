@@ -78,7 +78,7 @@ def test_what_must_not_be_mixed_is_refused(made):
     with pytest.raises(UsageError, match="cannot be read"):
         compare([first, made.root])
     (made.root.parent / "odd.json").write_text("{}")
-    with pytest.raises(UsageError, match="lacks"):
+    with pytest.raises(UsageError, match="holds no evaluation"):
         compare([first, made.root.parent / "odd.json"])
     lacking = better(made, 0.1)
     (lacking / "nut/test/crack/0.png.tiff").unlink()
