@@ -193,7 +193,7 @@ def _read(path: Path) -> Evaluated:
         results = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} cannot be read: {error}", hint) from error
-    if not isinstance(results, dict) or not _NEEDED <= results.keys() or "sha256" not in _data(results):
+    if not isinstance(results, dict) or not results.keys() >= _NEEDED or "sha256" not in _data(results):
         raise UsageError(f"{file} holds no evaluation", hint)
     try:
         lines = (folder / "images.jsonl").read_bytes().splitlines()
