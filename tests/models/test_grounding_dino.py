@@ -5,7 +5,7 @@ import pytest
 
 from iapas.config import DetectorSettings
 from iapas.core.boxes import overlaps
-from iapas.errors import ConfigError, ModelNonfinite, OutOfMemory
+from iapas.errors import ConfigError, MissingError, ModelNonfinite, OutOfMemory
 from iapas.types import Phrase
 
 NAMES = ("grounding-dino-tiny", "mm-grounding-dino-tiny")
@@ -208,6 +208,19 @@ def test_another_model_is_refused(tiny):
 
     with pytest.raises(ConfigError, match="'sam'"):
         GroundingDinoDetector(Path(tiny("sam-vit-base")), SETTINGS, Runtime())
+
+
+def test_fault_38_a_checkpoint_without_its_tokenizer_is_refused(tiny, tmp_path):
+    import shutil
+
+    from iapas.models.grounding_dino import GroundingDinoDetector
+    from iapas.models.loading import Runtime
+
+    folder = shutil.copytree(tiny(NAMES[0]), tmp_path / "model")
+    for name in ("tokenizer.json", "tokenizer_config.json", "processor_config.json"):
+        (folder / name).unlink()
+    with pytest.raises(MissingError, match="tokenizer"):
+        GroundingDinoDetector(folder, SETTINGS, Runtime())
 
 
 def out_of_memory_above(monkeypatch, network, method, pixels):
