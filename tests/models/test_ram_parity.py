@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,13 +51,13 @@ def weights(kind, shape, known=None):
 
 
 @pytest.fixture
-def two_threads():
-    """The tests of the suite have one thread each; these are long."""
+def threads():
+    """These are long: two threads, unless tests run beside them on the other core."""
     import torch
 
     memory.settle()
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
     yield
     torch.set_num_threads(before)
     memory.free()
@@ -144,7 +145,7 @@ def test_the_official_tensors_are_used_or_on_the_list(folder):
 
 
 @pytest.mark.parametrize("kind", LOGITS)
-def test_numbers_of_the_official_code(kind, two_threads):
+def test_numbers_of_the_official_code(kind, threads):
     """Logits, image tokens, intermediates and decisions; the backbone is the same in both networks and runs once."""
     import torch
 
