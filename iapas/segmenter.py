@@ -9,6 +9,7 @@ from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 from itertools import islice
 from os import PathLike
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -176,6 +177,7 @@ class Segmenter:
             "roi": settings["verdict"]["roi"],
             "device": self.config.run.device,
             "contents": roles.model_digests(self.config, (1,)),
+            "tag files": [_hash(file) for file in (self.config.tagger.tags, self.config.tagger.thresholds)],
             "template": astuple(load_template(self.config.generator.template)),
             "lexicon": [self._lexicon.phrases, sorted(self._lexicon.words.items())],
             "images": [hashlib.sha256(frame.tobytes()).hexdigest() for p in pictures for frame in p.frames],
@@ -260,6 +262,12 @@ class Segmenter:
     @cached_property
     def _decoder(self) -> MaskDecoder | None:
         return roles.decoder(self.config, lambda: self._runtime)
+
+
+def _hash(file: str) -> str:
+    """Of its contents; "" for no file, or one that its reader will complain about."""
+    path = Path(file).expanduser()
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 @dataclass(frozen=True)
