@@ -16,6 +16,7 @@ from iapas.core.boxes import clip_boxes
 from iapas.models import memory, precision
 from iapas.models.loading import Runtime, load, model_kind
 from iapas.models.pictures import pixels
+from iapas.models.sam_attention import make_lean
 from iapas.models.sam_networks import Family, Features, family, predict
 from iapas.models.upsampling import Axis, Upsampling
 from iapas.types import FloatMap, Image, MaskCrop
@@ -46,6 +47,8 @@ class SamDecoder:
     def __init__(self, folder: Path, settings: DecoderSettings, runtime: Runtime) -> None:
         self._family: Family = family(model_kind(folder))
         self._model = load(self._family.model_class, folder, runtime)
+        if self._family.biased and runtime.device == "cpu":
+            make_lean(self._model)
         self._side = int(self._model.config.prompt_encoder_config.image_size)
         self._chunk = settings.chunk if runtime.device == "cuda" else min(settings.chunk, CPU_CHUNK)
         self._runtime = runtime

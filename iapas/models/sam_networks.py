@@ -23,13 +23,15 @@ class Family:
 
     ``model_class``: its class in transformers. ``embed(model, pixels)``: the features of (B, 3, S, S) pixels.
     ``arguments(features)``: the same as arguments of the model, for one image. ``padded``: whether an image keeps its
-    shape and is padded below and at the right, or is stretched to the model's square.
+    shape and is padded below and at the right, or is stretched to the model's square. ``biased``: whether the image
+    encoder's attention is the one of sam_attention.
     """
 
     model_class: str
     embed: Callable[[Any, Any], Features]
     arguments: Callable[[Features], dict[str, Any]]
     padded: bool
+    biased: bool
 
     def fed(self, size: tuple[int, int], side: int) -> tuple[int, int]:
         """(height, width) at which an image of ``size`` fills the model's square of ``side`` pixels."""
@@ -79,15 +81,16 @@ def _sam2_arguments(features: Features) -> dict[str, Any]:
     return {"image_embeddings": list(features)}
 
 
-_SAM2 = Family("Sam2Model", _sam2, _sam2_arguments, padded=False)
+_SAM2 = Family("Sam2Model", _sam2, _sam2_arguments, padded=False, biased=False)
 
 FAMILIES = {
-    "sam": Family("SamModel", _sam, lambda features: {"image_embeddings": features[0]}, padded=True),
+    "sam": Family("SamModel", _sam, lambda features: {"image_embeddings": features[0]}, padded=True, biased=True),
     "sam_hq": Family(
         "SamHQModel",
         _sam_hq,
         lambda features: {"image_embeddings": features[0], "intermediate_embeddings": [features[1]]},
         padded=True,
+        biased=True,
     ),
     "sam2": _SAM2,
     "sam2_video": _SAM2,  # the published files are those of the video model, of which it is a part
