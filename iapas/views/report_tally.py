@@ -66,9 +66,10 @@ def score(row: Row) -> float:
 
 
 def phrases(row: Row) -> Mapping[str, int]:
-    """The number of reported regions of each phrase, most first."""
+    """The number of reported regions of each phrase, most first; a detector may have none for a region."""
     found = mapping(row.get("phrases")) or ({row["top_phrase"]: 1} if row.get("top_phrase") else {})
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return {phrase or "(no phrase)": number for phrase, number in ordered}
 
 
 def hundredths(value: float) -> int:

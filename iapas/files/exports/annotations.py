@@ -63,7 +63,7 @@ def classes(run: FinishedRun) -> list[str]:
     for image_id in run.sizes:
         path = result_path(run.root, "regions", image_id)
         with _readable(path):
-            phrases.update(str(entry["phrase"]) for entry in read_regions(path))
+            phrases.update(str(entry["phrase"] or DEFECT) for entry in read_regions(path))
     return [*sorted(phrases - {DEFECT}), DEFECT]
 
 
@@ -130,7 +130,7 @@ def _regions(run: FinishedRun, image_id: str, mask: BoolMap) -> list[Annotation]
                 raise ValueError("a mask does not have its area")
             inside = own & mask
             if inside.any():
-                found.append(_annotation(str(entry["phrase"]), float(entry["score"]), inside))
+                found.append(_annotation(str(entry["phrase"] or DEFECT), float(entry["score"]), inside))
     return found
 
 
