@@ -1,4 +1,7 @@
-"""SAM's everything mode: a picture cut into all its parts (Kirillov et al. 2023, section 5 and the released code)."""
+"""SAM's everything mode: a picture cut into all its parts.
+
+After Kirillov et al. 2023, section 5, and the code and defaults released with it.
+"""
 
 from __future__ import annotations
 

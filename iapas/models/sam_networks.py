@@ -1,7 +1,8 @@
-"""What differs between SAM (Kirillov et al. 2023), SAM-HQ (Ke et al. 2023) and SAM 2.1 (Ravi et al. 2024), as data.
+"""What differs between SAM, SAM-HQ and SAM 2.1, as data.
 
-Written against the classes of transformers, whose weights are loaded. Tried with random weights and against numbers
-of the original SAM; real checkpoints have not been run here.
+The papers: Kirillov et al. 2023, Ke et al. 2023, Ravi et al. 2024. Written against the classes of transformers, whose
+weights are loaded. Tried with random weights and against numbers of the original SAM; real checkpoints have not been
+run here.
 """
 
 from __future__ import annotations
