@@ -3,8 +3,8 @@
 SAM's is that of Kirillov et al. 2023, appendix A, its relative positions those of Li et al. 2022 (MViTv2): each pair of
 places has a bias, the sum of one for their lines and one for their columns. Over a picture's 4096 places that is 0.8 GB
 for twelve heads, written and read again in each of the layers that see all of it. Here it is made for a few lines of
-places at once and in the same memory, so that it stays in the processor's cache: ViT-B at full size takes 0.1 GB instead
-of 1.6, and two thirds to three quarters of the time (one thread, fp32 and bf16).
+places at once and in the same memory, so that it stays in the processor's cache: at full size ViT-B takes 0.1 GB, not
+1.6, and two thirds to three quarters of the time (one thread, fp32 and bf16).
 """
 
 from __future__ import annotations
