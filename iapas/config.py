@@ -144,6 +144,45 @@ class EverythingSettings(_Section):
     min_area: int = Field(0, ge=0, description="smaller holes and islands of a mask, in pixels, are removed")
 
 
+class ExemplarSettings(_Section):
+    """Finding what looks like given examples of a defect; off without a folder of them."""
+
+    support: str = Field("", description="folder with images/ and masks/ of equal stems, or one such for each defect")
+    name: Literal["fm", "sam2-video", "sam2-refine", "persam", "matcher", "ssp"] = Field(
+        "fm", description="the method; fm: matching of features, all others need models"
+    )
+    extractor: str = Field(
+        "embedded",
+        description="fm: what makes features; embedded: filters without weights, or pdn-small, dino-vits8, ...",
+    )
+    model: str = Field("", description="sam2-video, sam2-refine: a model's name (iapas models list), or its folder")
+    side: int = Field(256, ge=64, le=2048, description="pictures are resized to this many pixels squared")
+    foreground: Literal["patch", "dense", "pool"] = Field(
+        "patch", description="prototypes of the defect: means of three cells in a row, every cell, or one mean of all"
+    )
+    background: Literal["patch", "dense", "pool"] = Field("dense", description="prototypes of what is around it")
+    fusion: Literal["none", "sam", "union", "replace"] = Field(
+        "none", description="the matched mask with those of the mask decoder's everything mode, or of the detector"
+    )
+    tau1: float = Field(0.2, ge=0, le=1, description="fusion: masks that the match covers by more than this are taken")
+    tau2: float = Field(
+        0.9, ge=0, le=1, description="fusion: a part is replaced by a mask that covers more of it than this, ..."
+    )
+    dilation: int = Field(21, ge=1, le=255, description="... when the mask is widened by a square of this side")
+    area_condition: bool = Field(
+        True, description="fusion: a mask of 40 % of the picture needs a coverage above 0.6 (the released code)"
+    )
+    erase_ring: bool = Field(
+        True, description="fusion: the widening is erased around a mask that replaces (the released code)"
+    )
+    refine: Literal["points", "points-8x", "centres", "boxes", "centres-boxes", "everything-32", "everything-64"] = (
+        Field("points", description="sam2-refine: what the model is asked with, taken of the matched mask")
+    )
+    combine: Literal["alone", "odds", "max"] = Field(
+        "odds", description="with the zero-shot regions: not at all, shifting their odds, or the greater score"
+    )
+
+
 class Size(_Section):
     """The size rule (IAP-AS, section 3): what is nearly as large as the object is the object, not a defect."""
 
@@ -225,6 +264,7 @@ class Config(_Section):
     decoder: DecoderSettings = DecoderSettings()
     everything: EverythingSettings = EverythingSettings()
     models: Models = Models()
+    exemplars: ExemplarSettings = ExemplarSettings()
     size: Size = Size()
     tile: Tile = Tile()
     verdict: Verdict = Verdict()
@@ -235,7 +275,12 @@ class Config(_Section):
     def uses_models(self) -> bool:
         """Whether foundation models take part."""
         own = (self.detector.name != "classical", self.decoder.name != "none", self.describe.generator == "llm")
-        return any(own) or self.describe.tagger != "none"
+        return any(own) or self.describe.tagger != "none" or self._exemplars_are_models
+
+    @property
+    def _exemplars_are_models(self) -> bool:
+        exemplars = self.exemplars
+        return bool(exemplars.support) and (exemplars.name, exemplars.extractor) != ("fm", "embedded")
 
     def results(self) -> dict[str, Any]:
         """The settings that change results, as plain data; paths to content are the caller's to add.
@@ -243,6 +288,8 @@ class Config(_Section):
         Not the endpoint's address: where a model is served may change without that it is another one.
         """
         unchanging: dict[str, Any] = {
+            # where the exemplars lie may change; what they are is hashed beside. Without any nothing of this counts
+            "exemplars": {"support"} if self.exemplars.support else True,
             **dict.fromkeys(("run", "title", "name"), True),
             "models": {"root"},
             "output": {"overlay", "thumbnails"},
