@@ -155,7 +155,12 @@ class ExemplarSettings(_Section):
         "embedded",
         description="fm: what makes features; embedded: filters without weights, or pdn-small, dino-vits8, ...",
     )
-    model: str = Field("", description="sam2-video, sam2-refine: a model's name (iapas models list), or its folder")
+    model: str = Field(
+        "", description="sam2-*, persam, matcher: a model's name (iapas models list), or its folder; empty: their own"
+    )
+    model_side: int = Field(
+        1024, ge=64, le=2048, multiple_of=32, description="sam2-video: pictures are resized to this for the model"
+    )
     side: int = Field(256, ge=64, le=2048, description="pictures are resized to this many pixels squared")
     foreground: Literal["patch", "dense", "pool"] = Field(
         "patch", description="prototypes of the defect: means of three cells in a row, every cell, or one mean of all"

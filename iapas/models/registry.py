@@ -1,8 +1,8 @@
 """The models that iapas knows by name, as a table, and where their files lie. Nothing here asks the network.
 
 Sources of the table: archived pages of huggingface.co and public source that pins the same files. A ``revision`` is a
-commit stated there, ``main`` where none was found; sizes are of the weights there (mm-grounding-dino-base and
-sam-hq-vit-huge: estimated). No entry could be downloaded where iapas was written: all of it is unverified here.
+commit stated there, ``main`` where none was found; sizes are of the weights there (mm-grounding-dino-base,
+sam-hq-vit-huge and all extractors: estimated). No entry could be downloaded where iapas was written: all of it is unverified here.
 """
 
 from __future__ import annotations
@@ -17,18 +17,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from iapas.config import Config
+from iapas.config import Config, ExemplarSettings
 from iapas.errors import ConfigError, MissingError
 
 PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "huggingface_hub")
 """What running a model takes; huggingface_hub comes with transformers."""
 
-Kind = Literal["grounding-dino", "mm-grounding-dino", "sam", "sam-hq", "sam2", "ram", "ram-plus", "llama"]
+Kind = Literal[
+    "grounding-dino",
+    "mm-grounding-dino",
+    "sam",
+    "sam-hq",
+    "sam2",
+    "ram",
+    "ram-plus",
+    "llama",
+    "dino",
+    "dinov2",
+    "resnet",
+    "pdn-large",
+    "pdn-small",
+]
 
-Role = Literal["tagger", "generator", "detector", "decoder"]
+Role = Literal["tagger", "generator", "detector", "decoder", "extractor"]
 
 OFFICIAL = {"ram": "ram_swin_large_14m.pth", "ram-plus": "ram_plus_swin_large_14m.pth"}
 """Weights that are published as a .pth file alone, by kind. Read as tensors only, which can run no code."""
+
+PDN_FILES: dict[str, str] = {"pdn-large": "model_large.pth", "pdn-small": "model_small.pth"}
+"""The same for PDN, whose files are on no hub: the authors of FM give them out, or ``iapas distill`` makes others."""
+
+HUB = "huggingface.co"
 
 
 @dataclass(frozen=True)
@@ -45,11 +64,12 @@ class Entry:
     commercial: bool
     megabytes: int
     gated: bool = False
+    host: str = HUB
 
     @property
     def page(self) -> str:
         """Where a person reads about it, and agrees to its terms where it is gated."""
-        return f"https://huggingface.co/{self.repository}"
+        return f"https://{self.host}/{self.repository}"
 
     @property
     def terms(self) -> str:
@@ -76,6 +96,11 @@ sam2.1-hiera-base-plus sam2 facebook/sam2.1-hiera-base-plus b7320756a13354e7530a
 sam2.1-hiera-large sam2 facebook/sam2.1-hiera-large 665f8e2ad61cf5f53d65644ff27c8ee525124610 898
 ram-swin-large ram xinyu1205/recognize_anything_model a4f945fe0720892020c28309624df3bd1f3ad3dc 5630
 ram-plus-swin-large ram-plus xinyu1205/recognize-anything-plus-model 6afd703f04b23e1c18d4c7d9882c4f5f954848f8 3010
+dino-vits8 dino facebook/dino-vits8 main 87
+dino-vits16 dino facebook/dino-vits16 main 87
+dinov2-small dinov2 facebook/dinov2-small main 88
+resnet18 resnet microsoft/resnet-18 main 47
+resnet50 resnet microsoft/resnet-50 main 102
 """  # name, kind, repository, revision, megabytes; all these are under Apache-2.0 and none is gated
 
 
@@ -84,6 +109,9 @@ _ROLES: dict[str, Role] = {
     "mm-grounding-dino": "detector",
     "ram": "tagger",
     "ram-plus": "tagger",
+    "dino": "extractor",
+    "dinov2": "extractor",
+    "resnet": "extractor",
 }  # the others are decoders
 
 
@@ -106,7 +134,17 @@ _LLAMA = Entry(
     gated=True,
 )
 
-REGISTRY = {entry.name: entry for entry in [*map(_entry, _TABLE.split("\n")[1:-1]), _LLAMA]}
+
+def _pdn(kind: Kind, megabytes: int) -> Entry:
+    page = "https://github.com/liutongkun/GFDS"
+    return Entry(
+        kind, "extractor", kind, "liutongkun/GFDS", "main", "not known", page, False, megabytes, host="github.com"
+    )
+
+
+_ENTRIES = [*map(_entry, _TABLE.split("\n")[1:-1]), _LLAMA, _pdn("pdn-large", 32), _pdn("pdn-small", 11)]
+
+REGISTRY = {entry.name: entry for entry in _ENTRIES}
 
 
 def find(name: str) -> Entry:
@@ -133,7 +171,28 @@ def named_by(config: Config, stages: Collection[int] = (1, 2)) -> list[Entry | P
         models.append(config.detector.model)
     if 2 in stages and config.decoder.name != "none":
         models.append(config.decoder.model)
+    if 2 in stages and config.exemplars.support:
+        models += filter(None, (extractor_of(config.exemplars), masker_of(config.exemplars)))
     return list(dict.fromkeys(_entry_or_folder(model) for model in models))
+
+
+def extractor_of(settings: ExemplarSettings) -> str:
+    """The model that makes features of exemplars: the one that is set, else the method's own; "" where none does."""
+    if settings.name in ("sam2-video", "persam"):
+        return ""
+    own = {"matcher": "dinov2-small", "ssp": "resnet50"}.get(settings.name, "")
+    return own if settings.extractor == "embedded" else settings.extractor
+
+
+def masker_of(settings: ExemplarSettings) -> str:
+    """The model that draws masks from exemplars: the one that is set, else the method's own; "" where none does."""
+    own = {
+        "sam2-video": "sam2.1-hiera-small",  # the paper's best
+        "sam2-refine": "sam2.1-hiera-small",
+        "persam": "sam-vit-huge",
+        "matcher": "sam-vit-huge",
+    }.get(settings.name, "")
+    return own and (settings.model or own)
 
 
 def model_folders(config: Config, stages: Collection[int] = (1, 2)) -> dict[str, Path]:
@@ -164,7 +223,8 @@ def locate(model: str, root: str = "") -> Path:
     else:
         cached = cache_folder(known)
         if cached is None:
-            raise MissingError(f"{known.name} is not in the Hugging Face cache: {known.terms}", _how_to_get(known))
+            where = "in the Hugging Face cache" if known.host == HUB else "on the Hugging Face hub"
+            raise MissingError(f"{known.name} is not {where}: {known.terms}", _how_to_get(known))
         folder, hint = cached, _how_to_get(known)
     absent = absent_files(folder)
     if absent:
@@ -175,6 +235,8 @@ def locate(model: str, root: str = "") -> Path:
 
 def cache_folder(entry: Entry) -> Path | None:
     """The snapshot of a model in the cache of Hugging Face; None where it was not fetched."""
+    if entry.host != HUB:
+        return None
     if importlib.util.find_spec("huggingface_hub") is None:
         require_packages()
     from huggingface_hub import try_to_load_from_cache
@@ -186,7 +248,7 @@ def cache_folder(entry: Entry) -> Path | None:
 
 def absent_files(folder: Path) -> list[str]:
     """What a folder lacks of the files that loading needs: config.json, the weights, all parts of them."""
-    if any((folder / name).is_file() for name in OFFICIAL.values()):
+    if any((folder / name).is_file() for name in (*OFFICIAL.values(), *PDN_FILES.values())):
         return []
     absent = [] if (folder / "config.json").is_file() else ["config.json"]
     index = folder / "model.safetensors.index.json"
@@ -234,6 +296,11 @@ def _entry_or_folder(model: str) -> Entry | Path:
 
 def _how_to_get(entry: Entry, root: str = "") -> str:
     option = f" --root {root}" if root else ""
+    if entry.host != HUB:
+        return (
+            f"copy {PDN_FILES[entry.kind]} from {entry.page}, or what iapas distill made, into "
+            f"{root or 'FOLDER'}/{entry.name}" + ("" if root else " and set models.root=FOLDER")
+        )
     return (
         f"download it with: iapas models fetch {entry.name}{option}; or copy what is at {entry.page} into "
         f"{root or 'FOLDER'}/{entry.name}" + ("" if root else " and set models.root=FOLDER")

@@ -27,9 +27,10 @@ def test_entries_are_whole():
         assert entry.name == name
         assert entry.repository.count("/") == 1
         assert entry.revision == "main" or len(bytes.fromhex(entry.revision)) == 20
-        assert 100 < entry.megabytes < 20000
+        assert 10 < entry.megabytes < 20000
         assert entry.licence_url.startswith("https://")
-        roles = {"dino": "detector", "ram": "tagger", "llama": "generator"}
+        roles = {"grounding-dino": "detector", "ram": "tagger", "llama": "generator"}
+        roles |= dict.fromkeys(("dino-v", "dinov2", "resnet", "pdn"), "extractor")
         assert entry.role == next((role for part, role in roles.items() if part in name), "decoder")
         assert entry.kind in name.replace("sam2.1", "sam2")
 
@@ -47,7 +48,7 @@ def test_the_tiny_models_are_entries(tiny):
 def test_a_mistyped_name_is_corrected():
     with pytest.raises(ConfigError, match="did you mean 'sam-vit-huge'"):
         find("sam-vit-hug")
-    with pytest.raises(ConfigError, match=r"known are: grounding-dino-tiny, .*, sam2\.1-hiera-large"):
+    with pytest.raises(ConfigError, match=r"known are: grounding-dino-tiny, .*, pdn-small"):
         find("xyz")
     with pytest.raises(ConfigError, match=r"detector\.model"):
         locate("")
