@@ -27,6 +27,7 @@ from tokenizers.models import BPE
 from transformers import BertConfig, BertTokenizer, SwinConfig
 
 from iapas.models import ram_checkpoint, ram_names
+from iapas.models.exemplars import pdn
 
 SIDE = 64  # pixels that the image encoders of SAM and SAM2 look at
 SPECIAL = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]", 1012: ".", 1029: "?"}
@@ -117,8 +118,8 @@ def sam(kind: str = "Sam") -> tuple[Any, Any]:
     return getattr(transformers, f"{kind}Model")(config), getattr(transformers, f"{kind}Processor")(images)
 
 
-def sam2() -> tuple[Any, None]:
-    """SAM2.1. Its image processor needs torchvision; ours does not, so there is none to save."""
+def sam2(video: bool = False) -> tuple[Any, None]:
+    """SAM2.1, with ``video`` as it is published. Its processors need torchvision; ours do not, so none is saved."""
     backbone = transformers.Sam2HieraDetConfig(
         hidden_size=8,
         image_size=[SIDE, SIDE],
@@ -136,18 +137,83 @@ def sam2() -> tuple[Any, None]:
         backbone_feature_sizes=[[SIDE // 4] * 2, [SIDE // 8] * 2, [SIDE // 16] * 2],
         fpn_hidden_size=128,
     )
-    config = transformers.Sam2Config(
-        vision_config=vision,
-        prompt_encoder_config={"hidden_size": 128, "image_size": SIDE, "mask_input_channels": 4},
-        mask_decoder_config={
+    parts: dict[str, Any] = {
+        "vision_config": vision,
+        "prompt_encoder_config": {"hidden_size": 128, "image_size": SIDE, "mask_input_channels": 4},
+        "mask_decoder_config": {
             "hidden_size": 128,
             "mlp_dim": 32,
             "num_hidden_layers": 2,
             "num_attention_heads": 2,
             "iou_head_hidden_dim": 32,
         },
+    }
+    if not video:
+        return transformers.Sam2Model(transformers.Sam2Config(**parts)), None
+    config = transformers.Sam2VideoConfig(
+        **parts,
+        image_size=SIDE,
+        memory_attention_hidden_size=128,
+        memory_attention_num_layers=1,
+        memory_attention_feed_forward_hidden_size=128,
+        memory_attention_rope_feat_sizes=[SIDE // 16] * 2,
+        memory_encoder_hidden_size=128,
+        memory_encoder_output_channels=64,
+        mask_downsampler_embed_dim=128,
+        memory_fuser_embed_dim=128,
+        memory_fuser_intermediate_dim=32,
+        memory_fuser_num_layers=1,
+        initializer_range=0.2,  # the default makes memories that all look the same
     )
-    return transformers.Sam2Model(config), None
+    return transformers.Sam2VideoModel(config), None
+
+
+def dino(patch: int) -> tuple[Any, None]:
+    """DINO's ViT."""
+    config = transformers.ViTConfig(
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        image_size=32,
+        patch_size=patch,
+        initializer_range=0.2,
+    )
+    return transformers.ViTModel(config, add_pooling_layer=False), None
+
+
+def dinov2() -> tuple[Any, None]:
+    """DINOv2."""
+    config = transformers.Dinov2Config(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        image_size=56,
+        patch_size=14,
+        mlp_ratio=1,
+        initializer_range=0.2,
+    )
+    return transformers.Dinov2Model(config), None
+
+
+def resnet(layer: str) -> tuple[Any, None]:
+    """ResNet of ``basic`` (18) or ``bottleneck`` (50) layers."""
+    config = transformers.ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 16, 32, 32], depths=[1, 1, 2, 1], layer_type=layer
+    )
+    return transformers.ResNetModel(config), None
+
+
+class Pdn:
+    """PDN as ``iapas distill`` writes it; there is no smaller one than the small one."""
+
+    def save_pretrained(self, folder: Path) -> None:
+        """As the models of transformers do."""
+        pdn.save(pdn.network("small"), "small", folder)
+
+    def eval(self) -> Pdn:
+        """As the models of transformers do."""
+        return self
 
 
 TURN = "{{ '<|start_header_id|>' + m['role'] + '<|end_header_id|>\n\n' + m['content'] | trim + '<|eot_id|>' }}"
@@ -220,6 +286,13 @@ MODELS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "sam-vit-huge": sam,
     "sam-hq-vit-base": lambda: sam("SamHQ"),
     "sam2.1-hiera-tiny": sam2,
+    "sam2.1-hiera-small": lambda: sam2(video=True),
+    "dino-vits8": lambda: dino(8),
+    "dino-vits16": lambda: dino(16),
+    "dinov2-small": dinov2,
+    "resnet18": lambda: resnet("basic"),
+    "resnet50": lambda: resnet("bottleneck"),
+    "pdn-small": lambda: (Pdn(), None),
     "ram-swin-large": lambda: (Ram(), None),
     "ram-plus-swin-large": lambda: (Ram(51), None),
     "llama-3-8b-instruct": llama,

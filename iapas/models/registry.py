@@ -2,7 +2,8 @@
 
 Sources of the table: archived pages of huggingface.co and public source that pins the same files. A ``revision`` is a
 commit stated there, ``main`` where none was found; sizes are of the weights there (mm-grounding-dino-base,
-sam-hq-vit-huge and all extractors: estimated). No entry could be downloaded where iapas was written: all of it is unverified here.
+sam-hq-vit-huge and all extractors: estimated). No entry could be downloaded where iapas was written: all of it is
+unverified here.
 """
 
 from __future__ import annotations
