@@ -165,7 +165,9 @@ def sam2(video: bool = False) -> tuple[Any, None]:
         memory_fuser_num_layers=1,
         initializer_range=0.2,  # the default makes memories that all look the same
     )
-    return transformers.Sam2VideoModel(config), None
+    model = transformers.Sam2VideoModel(config)
+    torch.nn.init.constant_(model.mask_decoder.pred_obj_score_head.proj_out.bias, 10)  # always sure to see something
+    return model, None
 
 
 def dino(patch: int) -> tuple[Any, None]:
