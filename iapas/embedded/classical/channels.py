@@ -242,7 +242,7 @@ def channels(work: FloatArray, surface: np.ndarray | None = None) -> Channels:
         rowcol=rowcol,
         texture=texture,
         oddness=np.sqrt(np.square(texture / spread.astype(np.float32)).sum(axis=2)),
-        gradient=cv2.magnitude(gx, gy),
+        gradient=np.sqrt(gx * gx + gy * gy),  # cv2.magnitude's last bit hangs on where in memory its arrays lie
         surface=surface,
         regularity=regularity(light),
         maps=maps,
