@@ -49,8 +49,8 @@ class SamDecoder:
         self._model = load(self._family.model_class, folder, runtime)
         if self._family.biased and runtime.device == "cpu":
             make_lean(self._model)
-        self._side = int(self._model.config.prompt_encoder_config.image_size)
-        self._chunk = settings.chunk if runtime.device == "cuda" else min(settings.chunk, CPU_CHUNK)
+        self.side = int(self._model.config.prompt_encoder_config.image_size)
+        self.chunk = settings.chunk if runtime.device == "cuda" else min(settings.chunk, CPU_CHUNK)
         self._runtime = runtime
 
     def encode(self, images: Sequence[Image]) -> list[Encoded]:
@@ -88,17 +88,30 @@ class SamDecoder:
         """
         import torch
 
+        kind = "boxes" if prompts.shape[1:] == (4,) else "points"
+
         def run(part: slice) -> T:
             with torch.inference_mode():
-                given = self._prompts(entry, prompts[part])
-                logits, ious = precision.finite(
-                    lambda _: predict(self._family, self._model, entry.features, given, many),
-                    replace(self._runtime, precision="fp32"),
-                    "the mask decoder",
-                )
-                return use(part, logits, ious, self._upsampling(entry, tuple(logits.shape[-2:])))
+                chosen = prompts[part] if kind == "boxes" else prompts[part].reshape(-1, 1, 2)
+                return use(part, *self.ask(entry, many, **{kind: chosen}))
 
-        return memory.in_chunks(len(prompts), self._chunk, run)
+        return memory.in_chunks(len(prompts), self.chunk, run)
+
+    def ask(
+        self, entry: Encoded, many: bool, *, points: Any = None, boxes: Any = None, **more: Any
+    ) -> tuple[Any, Any, Upsampling]:
+        """The model's answer to N prompts: coarse logits (N, M, h, w), predicted IoUs (N, M), and the way to pixels.
+
+        ``points`` (N, P, 2), ``boxes`` (N, 4): in pixels of the image. ``more``: the model's own arguments.
+        """
+        given = {f"input_{name}": self._scaled(entry, part) for name, part in (("points", points), ("boxes", boxes))}
+        given = {name: part for name, part in given.items() if part is not None} | more
+        logits, ious = precision.finite(
+            lambda _: predict(self._family, self._model, entry.features, given, many),
+            replace(self._runtime, precision="fp32"),
+            "the mask decoder",
+        )
+        return logits, ious, self._upsampling(entry, tuple(logits.shape[-2:]))
 
     def close(self) -> None:
         """Give the model's memory back."""
@@ -109,8 +122,8 @@ class SamDecoder:
         import torch
 
         sizes = [(image.shape[0], image.shape[1]) for image in images]
-        fed = [self._family.fed(size, self._side) for size in sizes]
-        batch = torch.zeros((len(images), 3, self._side, self._side), device=self._runtime.device)
+        fed = [self._family.fed(size, self.side) for size in sizes]
+        batch = torch.zeros((len(images), 3, self.side, self.side), device=self._runtime.device)
         for i, image in enumerate(images):
             batch[i, :, : fed[i][0], : fed[i][1]] = pixels([image], fed[i], self._runtime.device)[0]
 
@@ -130,19 +143,20 @@ class SamDecoder:
             masks[place] = mask
         return masks
 
-    def _prompts(self, entry: Encoded, prompts: FloatMap) -> dict[str, Any]:
-        """Prompts in the model's pixels, as arguments of its model. In double, as transformers' processors do."""
+    def _scaled(self, entry: Encoded, prompts: FloatMap | None) -> Any:
+        """Points or boxes in the model's pixels, (1, ...). In double, as transformers' processors do."""
         import torch
 
+        if prompts is None:
+            return None
         (height, width), (fed_height, fed_width) = entry.size, entry.fed
         scale = np.array([fed_width / width, fed_height / height])
         scaled = prompts.astype(np.float64).reshape(len(prompts), -1, 2) * scale
-        tensor = torch.from_numpy(scaled).to(self._runtime.device)[None]
-        return {"input_boxes": tensor.flatten(2)} if prompts.shape[1] == 4 else {"input_points": tensor}
+        return torch.from_numpy(scaled.reshape(prompts.shape)).to(self._runtime.device)[None]
 
     def _upsampling(self, entry: Encoded, coarse: tuple[int, ...]) -> Upsampling:
         axes = [
-            _axis(coarse[i], self._family.steps(entry.size[i], entry.fed[i], self._side), self._runtime.device)
+            _axis(coarse[i], self._family.steps(entry.size[i], entry.fed[i], self.side), self._runtime.device)
             for i in range(2)
         ]
         return Upsampling(axes[0], axes[1])

@@ -139,7 +139,7 @@ def test_how_many_at_once_changes_no_mask(tiny):
     results = []
     for chunk in (1, 3, 64):
         made = SamDecoder(tiny("sam-vit-base"), SETTINGS, Runtime())
-        made._chunk = chunk  # on a CPU the settings cannot raise it
+        made.chunk = chunk  # on a CPU the settings cannot raise it
         results.append(whole(made.decode(made.encode([image]), boxes=[boxes])[0], (80, 100)))
     assert (results[0] != results[1]).mean() < 1e-3
     assert (results[0] != results[2]).mean() < 1e-3
@@ -272,7 +272,7 @@ def test_fault_31_fewer_prompts_at_once_where_memory_runs_out(tiny, decoder, mon
         return sam_networks.predict(family, model, features, prompts, many)
 
     made = SamDecoder(tiny("sam-vit-base"), SETTINGS, Runtime())
-    made._chunk = 4
+    made.chunk = 4
     image = picture((50, 64))
     entry = made.encode([image])
     (expected,) = made.decode(entry, boxes=[BOXES])

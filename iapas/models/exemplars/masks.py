@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from iapas.models.upsampling import Upsampling
 from iapas.types import BoolMap, FloatMap
 
 
@@ -24,8 +25,11 @@ def fitted(mask: BoolMap, size: tuple[int, int]) -> BoolMap:
     Where that would lose all of it, each of its pixels is mapped to its pixel there instead.
     """
     small = cv2.resize(mask.astype(np.float32), size[::-1]) >= 0.5
-    if small.any() or not mask.any():
-        return np.asarray(small)
+    return touched(mask, size) if mask.any() and not small.any() else np.asarray(small)
+
+
+def touched(mask: BoolMap, size: tuple[int, int]) -> BoolMap:
+    """(h, w) bool of ``size``: the cells in which ``mask`` (H, W) bool has a pixel."""
     ys, xs = np.nonzero(mask)
     cells = np.zeros(size, bool)
     cells[ys * size[0] // mask.shape[0], xs * size[1] // mask.shape[1]] = True
@@ -41,4 +45,13 @@ def probabilities(logits: Any, size: tuple[int, int]) -> FloatMap:
 
     large = interpolate(logits.float()[None], size, mode="bilinear", align_corners=False)[0]
     found: FloatMap = large.amax(dim=0).sigmoid().cpu().numpy().astype(np.float32)
+    return found
+
+
+def full(logits: Any, upsampling: Upsampling, size: tuple[int, int]) -> FloatMap:
+    """Coarse logits (h, w) of one mask to its probabilities, (H, W) float32 in 0..1; those below 2 % are 0."""
+    found = np.zeros(size, np.float32)
+    for (x, y), window in upsampling.windows(logits[None], above=-4.0):
+        height, width = window.shape
+        found[y : y + height, x : x + width] = window.sigmoid().cpu().numpy()
     return found
