@@ -48,7 +48,16 @@ def exemplars(config: Config, runtime: Runtime, first: Exemplars | None = None) 
 
         return Matcher(extractor(config, runtime), folder, runtime)
     if settings.name == "sam2-refine" and first is not None:
+        from iapas.core.fusion import Fusion
         from iapas.models.exemplars.sam2_refine import Sam2Refine
 
-        return Sam2Refine(first, folder, settings.refine, config.everything, runtime)
+        rule = Fusion(
+            "replace" if settings.fusion == "none" else settings.fusion,  # the paper's
+            settings.tau1,
+            settings.tau2,
+            settings.dilation,
+            settings.area_condition,
+            settings.erase_ring,
+        )
+        return Sam2Refine(first, folder, settings.refine, rule, config.everything, runtime)
     raise ValueError(f"{settings.name} is not built here, or lacks what it refines")

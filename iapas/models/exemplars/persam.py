@@ -1,7 +1,7 @@
 """PerSAM without training (Zhang et al. 2023, "Personalize Segment Anything Model with One Shot", section 3.2).
 
-The mean feature of the examples' masks is looked for in a picture; where it is nearest and farthest SAM is asked. Where
-transformers differs from the released code: the guidance is added to the attention before its softmax, and only there.
+The mean feature of the examples' masks is looked for in a picture; where it is nearest and farthest SAM is asked. One
+thing differs from the released code: transformers adds the guidance to the attention before its softmax, not after it.
 Real checkpoints have not been run here.
 """
 
