@@ -101,8 +101,8 @@ def test_the_model_takes_pictures_of_another_side(tiny):
         assert np.isfinite(found).all()
 
 
-def test_no_frame_is_written_to_the_disk(tracker, monkeypatch):
-    """Fault 43: other ways to feed this model want files with whole numbers as names."""
+def test_fault_43_no_frame_is_written_to_the_disk(tracker, monkeypatch):
+    """Other ways to feed this model want files with whole numbers as names."""
     real = builtins.open
 
     def reading(file, mode="r", *args, **more):
