@@ -166,6 +166,9 @@ class ExemplarSettings(_Section):
         "patch", description="prototypes of the defect: means of three cells in a row, every cell, or one mean of all"
     )
     background: Literal["patch", "dense", "pool"] = Field("dense", description="prototypes of what is around it")
+    shots: Literal["mean", "joined"] = Field(
+        "mean", description="of several examples: the mean of their scores, or all prototypes together (the paper)"
+    )
     fusion: Literal["none", "sam", "union", "replace"] = Field(
         "none", description="the matched mask with those of the mask decoder's everything mode, or of the detector"
     )

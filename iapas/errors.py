@@ -15,6 +15,7 @@ IapasError
     +-- ImageNonfinite      image-nonfinite       NaN or infinite pixels
     +-- ImageTooSmall       image-too-small       below the least side, or too long and thin
     +-- ImageTooLarge       image-too-large       above the limit on pixels or bytes
+    +-- ExemplarAsked       exemplar-asked        the image is one of the examples of the defect
     +-- RoiMismatch         roi-mismatch          the region of interest does not fit the image
     +-- ReadDenied          io-denied             no permission, or not a regular file
     +-- ReadVanished        io-vanished           gone, or changed while it was read
@@ -142,6 +143,13 @@ class ImageTooLarge(ImageError):
 
     code = "image-too-large"
     hint = "raise reading.max_pixels or reading.max_bytes with --set if the file is trusted"
+
+
+class ExemplarAsked(ImageError):
+    """The image is one of the examples of the defect: its result would only repeat its mask."""
+
+    code = "exemplar-asked"
+    hint = "leave it out of the input, or out of exemplars.support"
 
 
 class RoiMismatch(ImageError):

@@ -25,7 +25,8 @@ def profile_warnings(profile: ObjectProfile) -> list[str]:
 def calibration_fingerprint(config: Config, profile: ObjectProfile) -> str:
     """64 hex digits over what a calibrated threshold depends on: the scores, so neither thresholds nor outputs."""
     settings = config.results()
-    kept = {key: settings[key] for key in ("reading", "detector", "decoder", "size", "tile")}
+    parts = ("reading", "detector", "decoder", "size", "tile", "exemplars")
+    kept = {key: settings[key] for key in parts if key in settings}  # no exemplars, no such settings
     area_and_roi = [config.verdict.min_area, config.verdict.roi]
     words = [profile.object, *([phrase.text, phrase.source] for phrase in profile.phrases)]
     return fingerprint([kept, area_and_roi, words, __version__])

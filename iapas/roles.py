@@ -11,7 +11,17 @@ from iapas.errors import ConfigError, MissingError
 from iapas.prompting.asking import ChatPrompts
 from iapas.prompting.lexicons import Lexicon, LexiconPrompts
 from iapas.prompting.templates import load_template
-from iapas.protocols import Chat, Detector, MaskDecoder, MaskGenerator, PromptGenerator, Tagger
+from iapas.protocols import (
+    Chat,
+    Detector,
+    Exemplars,
+    FeatureExtractor,
+    MaskDecoder,
+    MaskGenerator,
+    PromptGenerator,
+    Tagger,
+)
+from iapas.stages.exemplars import FeatureMatching
 
 if TYPE_CHECKING:
     from iapas.models.loading import Runtime
@@ -111,6 +121,30 @@ def mask_generator(config: Config, runtime: GetRuntime) -> MaskGenerator:
     from iapas.models.everything import Everything
 
     return Everything(_folder(config, config.decoder.model), config.everything, runtime())
+
+
+def exemplars(config: Config, runtime: GetRuntime) -> Exemplars:
+    """What finds more of given examples; to be prepared with them."""
+    settings, first = config.exemplars, None
+    if settings.name in ("fm", "sam2-refine"):
+        kinds = (settings.foreground, settings.background, settings.shots)
+        first = FeatureMatching(extractor(config, runtime), settings.side, *kinds)
+        if settings.name == "fm":
+            return first
+    from iapas.models import exemplars as methods
+
+    return methods.exemplars(config, runtime(), first)
+
+
+def extractor(config: Config, runtime: GetRuntime) -> FeatureExtractor:
+    """What makes features for matching."""
+    if config.exemplars.extractor == "embedded":
+        from iapas.embedded.exemplars import FilterBank
+
+        return FilterBank(config.exemplars.side)
+    from iapas.models import exemplars as methods
+
+    return methods.extractor(config, runtime())
 
 
 def _folder(config: Config, model: str) -> Path:

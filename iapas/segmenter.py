@@ -16,6 +16,7 @@ import numpy as np
 
 from iapas import roles
 from iapas.config import Config, load_config
+from iapas.core.fusion import Fusion
 from iapas.core.roi import Roi, cut_out
 from iapas.core.scoring import ANY_POSITIVE
 from iapas.core.tiles import Frame
@@ -23,13 +24,15 @@ from iapas.errors import ImageError
 from iapas.files.images import Picture, read_image
 from iapas.files.profile_cache import cached_profile
 from iapas.files.roi import parse_roi
+from iapas.files.supports import read_supports
 from iapas.profile_checks import WARNINGS, profile_warnings, warnings_of
 from iapas.prompting.lexicons import Lexicon, LexiconPrompts, load_lexicon, split_prompt
 from iapas.prompting.templates import load_template
-from iapas.protocols import Detector, MaskDecoder, MaskGenerator, PromptGenerator, Tagger
+from iapas.protocols import Detector, Exemplars, MaskDecoder, MaskGenerator, PromptGenerator, Tagger
 from iapas.stages.describe import describe
-from iapas.stages.segment import Rules, combine_frames, paste, segment
-from iapas.types import BoolMap, Image, ObjectProfile, Phrase, Segmentation, normalise_phrase
+from iapas.stages.exemplars import Referring, refer
+from iapas.stages.segment import Rules, combine_frames, finish, paste, segment
+from iapas.types import BoolMap, Image, ObjectProfile, Phrase, Regions, Segmentation, normalise_phrase
 
 log = logging.getLogger("iapas")
 
@@ -133,6 +136,10 @@ class Segmenter:
         """
         return roles.mask_generator(self.config, lambda: self._runtime)
 
+    def exemplars(self) -> Exemplars:
+        """What finds more of given examples, as the config says; the caller prepares it with them, and closes it."""
+        return roles.exemplars(self.config, lambda: self._runtime)
+
     def threshold(self, profile: ObjectProfile) -> float:
         """The threshold on the score map: the config's, else the calibrated one, else the config's default."""
         verdict = self.config.verdict
@@ -144,7 +151,7 @@ class Segmenter:
 
     def close(self) -> None:
         """Give the memory of all models back; they are loaded again when they are used again."""
-        self._close("_tagger", "_generator", "_detector", "_decoder")
+        self._close("_tagger", "_generator", "_detector", "_decoder", "_parts", "_referring")
 
     def _close(self, *roles: str) -> None:
         for name in roles:
@@ -198,16 +205,27 @@ class Segmenter:
     def _segment(self, pictures: Sequence[Picture], profile: ObjectProfile) -> list[Segmentation]:
         """The result of each picture; all their frames are looked at together."""
         self._close("_tagger", "_generator")  # stage 1's memory is stage 2's now
+        if self._referring is not None:
+            self._referring.refuse([frame for picture in pictures for frame in picture.frames])
         rules = self._rules(profile)
         cuts = [self._cut(frame, picture.valid) for picture in pictures for frame in picture.frames]
-        found = segment(
-            [cut.image for cut in cuts], profile, self._detector, self._decoder, rules, [cut.valid for cut in cuts]
-        )
+        found = self._found([cut.image for cut in cuts], profile, rules, [cut.valid for cut in cuts])
         results = iter(
             result if cut.frame is None else paste(result, cut.frame, cut.size, rules)
             for cut, result in zip(cuts, found, strict=True)
         )
         return [_one([next(results) for _ in picture.frames], rules) for picture in pictures]
+
+    def _found(
+        self, images: Sequence[Image], profile: ObjectProfile, rules: Rules, valid: Sequence[BoolMap | None]
+    ) -> list[Segmentation]:
+        """The result of each cut-out, with the examples where there are any."""
+        referring = self._referring
+        if referring is None or referring.needs_zero_shot:
+            found = segment(images, profile, self._detector, self._decoder, rules, valid)
+        else:
+            found = [finish(Regions.empty((image.shape[0], image.shape[1])), rules, None, ()) for image in images]
+        return found if referring is None else refer(images, found, referring, rules, valid)
 
     def _cut(self, image: Image, valid: BoolMap | None) -> _Cut:
         size = (image.shape[0], image.shape[1])
@@ -262,6 +280,27 @@ class Segmenter:
     @cached_property
     def _decoder(self) -> MaskDecoder | None:
         return roles.decoder(self.config, lambda: self._runtime)
+
+    @cached_property
+    def _parts(self) -> MaskGenerator:
+        return self.mask_generator()
+
+    @cached_property
+    def _referring(self) -> Referring | None:
+        """The examples, prepared once; None where the config names none."""
+        settings = self.config.exemplars
+        if not settings.support:
+            return None
+        examples = [(e.kind, e.image, e.mask) for e in read_supports(settings.support, self.config.reading).examples]
+        tuned = (settings.tau1, settings.tau2, settings.dilation, settings.area_condition, settings.erase_ring)
+        cuts = settings.fusion != "none" and self.config.decoder.name != "none"
+        return Referring.of(
+            roles.exemplars(self.config, lambda: self._runtime),
+            examples,
+            Fusion(settings.fusion, *tuned),
+            settings.combine,
+            (lambda image: self._parts.generate(image)) if cuts else None,
+        )
 
 
 def _hash(file: str) -> str:

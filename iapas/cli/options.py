@@ -24,6 +24,9 @@ RegionOfInterest = Annotated[
     str | None,
     typer.Option("--roi", metavar="X,Y,W,H|MASK.png", help="Look only here: a rectangle, or white in a mask."),
 ]
+Support = Annotated[
+    str | None, typer.Option("--support", metavar="DIR", help="Examples of a defect: images/ and masks/, equal stems.")
+]
 MinArea = Annotated[int | None, typer.Option("--min-area", metavar="PX", help="Drop defects of fewer pixels.")]
 PerFolder = Annotated[bool, typer.Option("--per-folder", help="Every sub-folder is a product of its own.")]
 Workers = Annotated[int | None, typer.Option("--workers", metavar="N", help="Processes; 0: one for each core.")]

@@ -22,6 +22,7 @@ from iapas.cli.options import (
     Prompt,
     Quiet,
     RegionOfInterest,
+    Support,
     Workers,
     settings,
 )
@@ -41,6 +42,7 @@ def segment(
     prompt: Prompt = None,
     profile: Annotated[Path | None, typer.Option("--profile", help="A profile to use (JSON, editable).")] = None,
     per_folder: PerFolder = False,
+    support: Support = None,
     threshold: Annotated[
         str | None, typer.Option("--threshold", metavar="auto|FLOAT", help="Scores at or above it are defects.")
     ] = None,
@@ -75,6 +77,7 @@ def segment(
         {
             "describe.product": object_name,
             "describe.prompt": prompt,
+            "exemplars.support": support,
             "verdict.threshold": number_or_word(threshold),
             "verdict.roi": roi,
             "verdict.min_area": min_area,

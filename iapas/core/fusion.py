@@ -40,12 +40,11 @@ class Fusion:
 
 def disjoint(masks: Sequence[BoolMap]) -> list[BoolMap]:
     """The masks (H, W) bool by area, smallest first, each without what smaller ones hold (then perhaps empty)."""
-    ordered = sorted(masks, key=np.count_nonzero)
-    taken = np.zeros_like(ordered[0]) if ordered else None
-    parts = []
-    for mask in ordered:
-        parts.append(mask & ~taken)
-        taken = taken | mask
+    parts: list[BoolMap] = []
+    taken: BoolMap | None = None
+    for mask in sorted(masks, key=np.count_nonzero):
+        parts.append(mask if taken is None else mask & ~taken)
+        taken = mask if taken is None else taken | mask
     return parts
 
 

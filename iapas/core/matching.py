@@ -120,14 +120,13 @@ def match(features: FloatMap, known: Prototypes) -> FloatMap:
 def enlarged(scores: FloatMap, size: tuple[int, int]) -> FloatMap:
     """(h, w) to (H, W), bilinear with aligned corners: the outermost cells lie on the outermost pixels."""
     rows, columns = (_weights(n, m) for n, m in zip(scores.shape, size, strict=True))
-    whole: FloatMap = rows @ scores @ columns.T
-    return whole
+    return np.asarray(rows @ scores @ columns.T, np.float32)
 
 
 def _weights(cells: int, pixels: int) -> FloatMap:
     """(pixels, cells) float32: the shares of the two nearest cells in each pixel."""
     places = np.linspace(0, cells - 1, pixels)
-    return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(cells))).astype(np.float32)
+    return np.asarray(np.maximum(0, 1 - np.abs(places[:, None] - np.arange(cells))), np.float32)
 
 
 def as_scores(difference: FloatMap, softness: float) -> FloatMap:

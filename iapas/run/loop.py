@@ -24,6 +24,7 @@ from iapas.files.manifest import KEYS, Row
 from iapas.files.profiles import profiles_text, read_profiles
 from iapas.files.roi import roi_file
 from iapas.files.store import RunFolder, done_rows, open_run
+from iapas.files.supports import read_supports
 from iapas.profile_checks import profile_warnings
 from iapas.roles import check, model_digests
 from iapas.run.capacity import open_pool, worker_count
@@ -198,7 +199,7 @@ def default_out(inputs: Inputs) -> Path:
 
 
 def contents(config: Config) -> dict[str, str]:
-    """The hash of each file or model that the config names and that changes results.
+    """The hash of each file, folder of examples or model that the config names and that changes results.
 
     Raises ConfigError, and MissingError for a model that is not there or not what its checksums say.
     """
@@ -209,6 +210,8 @@ def contents(config: Config) -> dict[str, str]:
             hashes["verdict.roi"] = hashlib.sha256(Path(roi).read_bytes()).hexdigest()
         except OSError as error:
             raise ConfigError(f"verdict.roi {roi!r} cannot be read: {error.strerror or error}") from error
+    if config.exemplars.support:
+        hashes["exemplars.support"] = read_supports(config.exemplars.support, config.reading).digest
     return hashes | model_digests(config, (2,))
 
 

@@ -57,7 +57,7 @@ def segment(
             views += _tile_views(image, profile.phrases, detector, decoder, share, rules)
         regions = views[0][1] if len(views) == 1 else merge_views(views, size)
         warnings += tuple(dict.fromkeys(note for _, view in views for note in view.notes))
-        results.append(_finish(regions, rules, valid[i] if valid else None, warnings))
+        results.append(finish(regions, rules, valid[i] if valid else None, warnings))
     return results
 
 
@@ -67,12 +67,12 @@ def combine_frames(results: Sequence[Segmentation], rules: Rules) -> Segmentatio
     # the first number tells frames apart as views; all of them saw the whole picture
     views: list[tuple[Frame, Regions]] = [((-i, 0, size[1], size[0]), r.regions) for i, r in enumerate(results)]
     warnings = tuple(dict.fromkeys(warning for result in results for warning in result.warnings))
-    return _finish(merge_views(views, size), rules, None, warnings)
+    return finish(merge_views(views, size), rules, None, warnings)
 
 
 def paste(result: Segmentation, frame: Frame, size: tuple[int, int], rules: Rules) -> Segmentation:
     """The result of a cut-out at ``frame``, as one of the whole image of ``size`` (height, width)."""
-    return _finish(place(result.regions, frame, size), rules, None, result.warnings)
+    return finish(place(result.regions, frame, size), rules, None, result.warnings)
 
 
 def _detect_whole(
@@ -170,7 +170,8 @@ def _tile_views(
     return views
 
 
-def _finish(regions: Regions, rules: Rules, valid: BoolMap | None, warnings: tuple[str, ...]) -> Segmentation:
+def finish(regions: Regions, rules: Rules, valid: BoolMap | None, warnings: tuple[str, ...]) -> Segmentation:
+    """The result that regions with masks make: their sum, thresholded, where ``valid`` (H, W) bool is set."""
     if valid is not None:
         regions = _restrict(regions, valid)
     scores = score_map(regions)
