@@ -41,6 +41,8 @@ def evaluate(
         str, typer.Option("--masks", metavar="NAME", help="Of folder and nrsd-mn: the folder of masks in --root.")
     ] = "masks",
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="At most N images, evenly spaced.")] = None,
+    shots: Annotated[int, typer.Option("--shots", metavar="K", help="Of fewshot: examples for each image.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="Of fewshot: of the draw of examples.")] = 2,
     restart: Annotated[bool, typer.Option("--restart", help="Segment anew what an earlier one has done.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed images again.")] = False,
     device: DeviceName = None,
@@ -80,6 +82,8 @@ def evaluate(
             split=split,
             folders=named,
             limit=limit,
+            shots=shots,
+            seed=seed,
             restart=restart,
             retry_failed=retry_failed,
             quiet=quiet,

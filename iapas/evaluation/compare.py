@@ -28,6 +28,8 @@ RESAMPLES = 1000
 SEED = 111
 SURE = ("pixel_ap", "pixel_f1_max")
 """The figures whose differences get an interval."""
+COMPARED = (*SURE, "miou", "fb_iou")
+"""Those whose differences are told, where a protocol has them."""
 
 _NEEDED = {"dataset", "protocol", "method", "rows", "mean", "provenance"}
 
@@ -70,7 +72,9 @@ def _compared(found: Sequence[Evaluated]) -> dict[str, Any]:
         for row, found_intervals in zip(rows[1:], _intervals(found), strict=True):
             row["difference"] = found_intervals
     for row in rows[1:]:
-        row.setdefault("difference", {key: _difference(rows[0][key], row[key]) for key in SURE})
+        row.setdefault(
+            "difference", {key: _difference(rows[0][key], row[key]) for key in _compared_keys(first["mean"])}
+        )
     return {
         "dataset": first["dataset"],
         "protocol": first["protocol"],
@@ -78,7 +82,7 @@ def _compared(found: Sequence[Evaluated]) -> dict[str, Any]:
         "rows": rows,
         "by_category": [
             {"category": row["category"], "figure": key, "values": [one.results["rows"][i][key] for one in found]}
-            for key in SURE
+            for key in _compared_keys(first["mean"])
             for i, row in enumerate(first["rows"])
         ],
         "interval": {
@@ -95,20 +99,21 @@ def _compared(found: Sequence[Evaluated]) -> dict[str, Any]:
 def compared_md(compared: Mapping[str, Any]) -> str:
     """Two tables, in per cent: the means with the differences, and the categories."""
     rows = compared["rows"]
+    sure = _compared_keys(rows[0])
     columns = [key for key in HEADS if key in rows[0] and key not in ("category", "images", "defective")]
     heads = ["method"]
     for key in columns:
-        heads += [HEADS[key], "difference [95 %]"] if key in SURE else [HEADS[key]]
+        heads += [HEADS[key], "difference [95 %]"] if key in sure else [HEADS[key]]
     cells = []
     for row in rows:
         line = [plain(row["name"])]
         for key in columns:
-            line += [cell(row, key), _told(row.get("difference", {}).get(key))] if key in SURE else [cell(row, key)]
+            line += [cell(row, key), _told(row.get("difference", {}).get(key))] if key in sure else [cell(row, key)]
         cells.append(line)
     title = f"# {plain(compared['dataset'])}, protocol {compared['protocol']}"
     lines = [title, "", "Mean over categories, in per cent.", "", *markdown(heads, cells, 1)]
     if len(compared["categories"]) > 1:
-        names = [f"{HEADS[key]}, {plain(row['name'])}" for key in SURE for row in rows]
+        names = [f"{HEADS[key]}, {plain(row['name'])}" for key in sure for row in rows]
         table = [
             [
                 plain(category),
@@ -132,17 +137,23 @@ def compared_md(compared: Mapping[str, Any]) -> str:
 
 def compared_csv(compared: Mapping[str, Any]) -> str:
     """A line for each evaluation; fractions, empty where undefined."""
+    sure = _compared_keys(compared["rows"][0])
     keys = [key for key in compared["rows"][0] if key in HEADS and key != "category"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        ["name", "method", *keys, *(f"{key}_{part}" for key in SURE for part in ("difference", "low", "high"))]
+        ["name", "method", *keys, *(f"{key}_{part}" for key in sure for part in ("difference", "low", "high"))]
     )
     for row in compared["rows"]:
-        ends = [row.get("difference", {}).get(key, {}).get(part) for key in SURE for part in ("value", "low", "high")]
+        ends = [row.get("difference", {}).get(key, {}).get(part) for key in sure for part in ("value", "low", "high")]
         cells = [row["name"], row["method"], *(row[key] for key in keys), *ends]
         writer.writerow([safe_cell(value) for value in cells])
     return text.getvalue()
+
+
+def _compared_keys(row: Row) -> list[str]:
+    """The figures whose difference to the first evaluation is told: those that the protocol has."""
+    return [key for key in COMPARED if key in row]
 
 
 def _intervals(found: Sequence[Evaluated]) -> list[Row]:

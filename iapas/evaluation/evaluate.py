@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +19,22 @@ from iapas.errors import ImageError, OutputError, UsageError
 from iapas.evaluation.data import Item, by_category, categories_of, described, items_of, limited
 from iapas.evaluation.datasets import DataSet, open_dataset
 from iapas.evaluation.datasets.opening import SEED
+from iapas.evaluation.fewshot import SEED as SHOT_SEED
+from iapas.evaluation.fewshot import fewshot_results, name_of, run_episodes, side_of, title_of, with_examples
 from iapas.evaluation.judging import Judge, Judged, examples
 from iapas.evaluation.oracle import METHOD as ORACLE
 from iapas.evaluation.oracle import oracle_maps
-from iapas.evaluation.protocols import Protocol, protocol_of
-from iapas.evaluation.results import HEADS, cell, json_text, results_of, sentences, write_results
+from iapas.evaluation.protocols import FEWSHOT, Protocol, protocol_of
+from iapas.evaluation.results import (
+    HEADS,
+    cell,
+    json_text,
+    results_of,
+    sentences,
+    table_csv,
+    table_md,
+    write_results,
+)
 from iapas.evaluation.sources import Maps, Unjudged, folder_maps, run_maps
 from iapas.files.atomic import write_text
 from iapas.files.images import read_image
@@ -32,6 +44,7 @@ from iapas.files.results import thumbnail_jpeg
 from iapas.files.truth import read_truth
 from iapas.run import segment_sources
 from iapas.run.progress import progress
+from iapas.segmenter import Segmenter
 from iapas.types import BoolMap
 from iapas.views.eval_page import Example, eval_html
 from iapas.views.eval_pictures import draw_judged
@@ -58,6 +71,9 @@ class Order:
     folders: tuple[str, str] | None = None
     """Of images and of masks, where a data set lets them be named."""
     limit: int | None = None
+    shots: int = 1
+    seed: int = SHOT_SEED
+    """Few-shot: how many examples each query has, and the seed of their draw."""
     restart: bool = False
     retry_failed: bool = False
     quiet: bool = False
@@ -82,9 +98,11 @@ def evaluate(order: Order) -> Evaluation:
     """
     start = time.monotonic()
     protocol = protocol_of(order.protocol, order.dataset)
-    _require_one_source(order)
+    _require_one_source(order, protocol)
     dataset = open_dataset(order.dataset, order.root, protocol=protocol.name, split=order.split, folders=order.folders)
     items = items_of(sorted(limited(dataset.test, order.limit), key=lambda sample: sample.id))
+    if protocol is FEWSHOT:
+        return _evaluate_shots(order, described(dataset, items, order.split, order.limit), items)
     maps, stopped, seconds = _maps(order, dataset, items)
     if maps is None:
         return Evaluation(order.out, None, stopped, {})
@@ -104,7 +122,42 @@ def evaluate(order: Order) -> Evaluation:
     return Evaluation(order.out, results, 3 if results["failed"] else 0, timing)
 
 
-def _require_one_source(order: Order) -> None:
+def _evaluate_shots(order: Order, data: Mapping[str, Any], items: Sequence[Item]) -> Evaluation:
+    """The same with examples, that are drawn for each image."""
+    assert order.config is not None  # noqa: S101
+    config = with_examples(order.config)
+    data = {**data, "notes": [note for note in data["notes"] if "stage 1" not in note]}  # there is none
+    method = Segmenter(config).exemplars()
+    try:
+        with progress(sum(item.defective for item in items), order.quiet) as report:
+            ended = run_episodes(items, _truth, method, config, order.shots, order.seed, _counter(report))
+    finally:
+        method.close()
+    told = {
+        "iapas": __version__,
+        "versions": new_run(Config(), {})["versions"],
+        "title": title_of(config, order.shots),
+        "protocol": FEWSHOT.told,
+        "maps": f"at {side_of(config)} x {side_of(config)} pixels, as are the masks",
+        "made_with": new_run(config, {})["made_with"],
+        "data": data,
+        "seeds": {"examples": order.seed} | ({"split": SEED} if order.split else {}),
+        "shots": order.shots,
+    }
+    results = fewshot_results(order.dataset, name_of(config, order.shots), ended, items, told)
+    write_text(order.out / "results.csv", table_csv(results))
+    write_text(order.out / "results.md", table_md(results))
+    write_text(order.out / "images.jsonl", "".join(json.dumps(row) + "\n" for row in ended.queries))
+    write_text(order.out / "results.json", json_text(results))
+    lines = [*sentences(results), *results["notes"], *data["notes"]]
+    write_text(order.out / "report.html", eval_html(results, HEADS, cell, lines, {}, []))
+    per_image = round(float(np.mean(ended.seconds)), 5) if ended.seconds else None
+    timing = {"per_image": per_image, "fps": round(1 / per_image, 2) if per_image else None}
+    write_text(order.out / "timing.json", json_text(timing))
+    return Evaluation(order.out, results, 3 if results["failed"] else 0, timing)
+
+
+def _require_one_source(order: Order, protocol: Protocol) -> None:
     given = [name for name in ("run", "maps") if getattr(order, name) is not None]
     if len(given) + (order.config is not None) != 1:
         raise UsageError("say what to evaluate: one of --config, --run and --maps")
@@ -114,6 +167,10 @@ def _require_one_source(order: Order) -> None:
         raise UsageError(f"--method {order.method} makes maps of its own", "leave --run and --maps out")
     if order.limit is not None and order.limit < 1:
         raise UsageError(f"--limit {order.limit}: at least 1")
+    if order.shots < 1:
+        raise UsageError(f"--shots {order.shots}: at least 1")
+    if protocol is FEWSHOT and (order.config is None or order.method is not None):
+        raise UsageError("the few-shot protocol draws examples for each image", "leave --run, --maps and --method out")
     if (order.out / "manifest.jsonl").exists():
         raise OutputError(f"{order.out} is a run folder, whose report would be replaced", "choose another with --out")
 

@@ -1,4 +1,4 @@
-"""The two protocols: what is done to score maps and masks before they are judged. Never mixed in one table."""
+"""The protocols: what is done to score maps and masks before they are judged. Never mixed in one table."""
 
 from __future__ import annotations
 
@@ -55,17 +55,19 @@ IAP_AS = Protocol(
     rescaled=True,
     steps=np.linspace(0, 1, 100),
 )
-PROTOCOLS = {protocol.name: protocol for protocol in (STANDARD, IAP_AS)}
+FEWSHOT = Protocol(
+    "fewshot",
+    "1-way K-shot: each image with a defect is a query, with examples of its class drawn from the others by seed; "
+    "pictures and masks resized to one square; mIoU: mean over classes of the IoU of their pooled pixels; FB-IoU: mean "
+    "of defect and background, all classes of a product as one, mean over products",
+)
+PROTOCOLS = {protocol.name: protocol for protocol in (STANDARD, IAP_AS, FEWSHOT)}
 
 
 def protocol_of(name: str | None, dataset: str) -> Protocol:
     """The protocol of that name; None: the default of the data set. Raises UsageError."""
     if name is None and dataset == "gfds":
         name = "fewshot"
-    if name == "fewshot":
-        raise UsageError(
-            "the few-shot protocol is not in this version", "--protocol standard measures without examples"
-        )
     if name is not None and name not in PROTOCOLS:
         raise UsageError(f"there is no protocol {name!r}", f"known are: {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name] if name is not None else STANDARD

@@ -29,7 +29,8 @@ from iapas.views.markup import count
 PIXEL_KEYS = ("pixel_ap", "pixel_f1_max", "pixel_f1_threshold", "pixel_auroc", "pixel_aupro")
 IMAGE_KEYS = ("image_auroc", "image_ap", "image_f1_max")
 SALIENCY_KEYS = ("s_measure", "mae", "e_measure_max", "weighted_f", "f_max")
-FIGURES = (*PIXEL_KEYS, *IMAGE_KEYS, *SALIENCY_KEYS)
+FEWSHOT_KEYS = ("miou", "fb_iou", "fb_iou_code")
+FIGURES = (*PIXEL_KEYS, *IMAGE_KEYS, *SALIENCY_KEYS, *FEWSHOT_KEYS)
 HEADS = {
     "category": "category",
     "images": "images",
@@ -46,6 +47,8 @@ HEADS = {
     "e_measure_max": "max E",
     "weighted_f": "weighted F",
     "f_max": "max F",
+    "miou": "mIoU",
+    "fb_iou": "FB-IoU",
 }
 """The columns of tables, with their titles; thresholds are in results.json alone."""
 
@@ -140,7 +143,8 @@ def table_md(results: Mapping[str, Any]) -> str:
     if kinds:
         heads = ["category", "defect", *(HEADS[key] for key in columns[1:])]
         cells = [[plain(row["category"]), plain(row["defect"]), *(cell(row, k) for k in columns[1:])] for row in kinds]
-        lines += ["", "By defect type, each with the normal images of its category:", "", *markdown(heads, cells, 2)]
+        beside = "" if results["protocol"] == "fewshot" else ", each with the normal images of its category"
+        lines += ["", f"By defect type{beside}:", "", *markdown(heads, cells, 2)]
     lines += ["", f"Protocol {results['protocol']}: {told['protocol']}.", ""]
     lines += [f"- {plain(note)}" for note in (*sentences(results), *results["notes"], *data["notes"])]
     lines += [f"- data: sha256 {data['sha256']}; iapas {told['iapas']}"]

@@ -126,7 +126,8 @@ def _by_defect(
     keys = [key for key in heads if key in results["mean"] and key != "category"]
     cells = [[name(row["category"]), name(row["defect"]), *(cell(row, key) for key in keys)] for row in rows]
     titles = ["Category", "Defect", *(heads[key] for key in keys)]
-    made = table("each with the normal images of its category; in per cent", titles, cells, len(keys))
+    beside = "" if results["protocol"] == "fewshot" else "each with the normal images of its category; "
+    made = table(f"{beside}in per cent", titles, cells, len(keys))
     return f'<details id="defects" open><summary><h2>By defect type</h2></summary>{made}</details>'
 
 
