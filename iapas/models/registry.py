@@ -24,21 +24,10 @@ from iapas.errors import ConfigError, MissingError
 PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "huggingface_hub")
 """What running a model takes; huggingface_hub comes with transformers."""
 
-Kind = Literal[
-    "grounding-dino",
-    "mm-grounding-dino",
-    "sam",
-    "sam-hq",
-    "sam2",
-    "ram",
-    "ram-plus",
-    "llama",
-    "dino",
-    "dinov2",
-    "resnet",
-    "pdn-large",
-    "pdn-small",
-]
+Kind = (
+    Literal["grounding-dino", "mm-grounding-dino", "sam", "sam-hq", "sam2", "ram", "ram-plus", "llama"]
+    | Literal["dino", "dinov2", "resnet", "pdn-large", "pdn-small"]
+)
 
 Role = Literal["tagger", "generator", "detector", "decoder", "extractor"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iapas.models.upsampling import Upsampling
-from iapas.types import BoolMap, FloatMap
+from iapas.types import BoolMap, FloatMap, MaskCrop
 
 
 def classes(mask: npt.NDArray[Any]) -> dict[int, BoolMap]:
@@ -55,3 +55,11 @@ def full(logits: Any, upsampling: Upsampling, size: tuple[int, int]) -> FloatMap
         height, width = window.shape
         found[y : y + height, x : x + width] = window.sigmoid().cpu().numpy()
     return found
+
+
+def cells_of(mask: MaskCrop, size: tuple[int, int], grid: tuple[int, int]) -> BoolMap:
+    """(h, w) bool: the cells in which a mask of an image of ``size`` (height, width) has a pixel."""
+    whole = np.zeros(size, bool)
+    x0, y0, x1, y1 = mask.frame
+    whole[y0:y1, x0:x1] = mask.pixels > 0
+    return touched(whole, grid)

@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from iapas.config import DecoderSettings
 from iapas.models import memory
-from iapas.models.exemplars.assignment import Indices, assign
-from iapas.models.exemplars.masks import classes, touched
+from iapas.models.exemplars.assignment import Indices, assign, evenly, transport
+from iapas.models.exemplars.masks import cells_of, classes, touched
 from iapas.models.loading import Runtime
 from iapas.models.sam import Encoded, SamDecoder
 from iapas.models.upsampling import Upsampling
@@ -33,7 +33,6 @@ ALPHA, BETA = 0.8, 0.2  # weights of likeness, and of purity times coverage
 MERGED = 10  # masks, the best ones, of those ...
 NEAR_BEST = 0.7  # ... whose score is above this share of the best one's
 MOST_CELLS = 512  # of the examples that are matched, evenly: ours, for time
-MOST_COMPARED = 64  # cells of a side in an earth mover's distance, evenly: ours, for time
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +103,7 @@ class Matcher:
         cells = _cells(features)
         matched = match_both_ways(known.cells, known.inside, cells)
         masks = [mask for mask in self._draw(entry, centres(matched, grid)) if mask.pixels.size]
-        distance: FloatMap = ((1 - known.cells[_some(known.inside)] @ cells.T) / 2).astype(np.float32)
+        distance: FloatMap = ((1 - known.cells[evenly(known.inside, MOST_CELLS)] @ cells.T) / 2).astype(np.float32)
         found: dict[bytes, float] = {}  # many samples have one mask
         scored = []
         for mask in masks:
@@ -142,7 +141,7 @@ def match_both_ways(reference: FloatMap, inside: Indices, cells: FloatMap) -> In
     Each cell of ``inside`` has its partner; those whose own partner among all of ``reference`` (n, C) lies in the masks
     stay, or all where none does. Of many the better half.
     """
-    forward = reference[_some(inside)] @ cells.T
+    forward = reference[evenly(inside, MOST_CELLS)] @ cells.T
     rows, columns = assign(forward)
     likeness = forward[rows, columns]
     _, partners = assign(cells[columns] @ reference.T)
@@ -172,14 +171,6 @@ def samples(count: int) -> list[Indices]:
     return [np.array(list(combinations(range(count), size)), np.int64) for size in sizes]
 
 
-def cells_of(mask: MaskCrop, size: tuple[int, int], grid: tuple[int, int]) -> BoolMap:
-    """(h, w) bool: the cells in which a mask of an image of ``size`` (height, width) has a pixel."""
-    whole = np.zeros(size, bool)
-    x0, y0, x1, y1 = mask.frame
-    whole[y0:y1, x0:x1] = mask.pixels > 0
-    return touched(whole, grid)
-
-
 def fit(covered: npt.NDArray[np.bool_], matched: Indices, distance: FloatMap) -> float:
     """How well a mask over the cells ``covered`` (m,) bool fits (instance-level matching, section 3.3).
 
@@ -190,14 +181,6 @@ def fit(covered: npt.NDArray[np.bool_], matched: Indices, distance: FloatMap) ->
     shared = int(covered[matched].sum())
     purity, coverage = shared / len(own), shared / len(matched)
     return ALPHA * (1 - transport(distance[:, own])) + BETA * purity * coverage
-
-
-def transport(distance: FloatMap) -> float:
-    """The earth mover's distance of rows to columns of ``distance`` (k, m), all of one weight."""
-    rows, columns = (_evenly(n, MOST_COMPARED) for n in distance.shape)
-    some = np.ascontiguousarray(distance[np.ix_(rows, columns)], np.float32)
-    one, other = (np.full((n, 1), 1 / n, np.float32) for n in some.shape)
-    return float(cv2.EMD(one, other, cv2.DIST_USER, some)[0])
 
 
 def best(scored: Sequence[tuple[MaskCrop, float]]) -> list[tuple[MaskCrop, float]]:
@@ -215,12 +198,3 @@ def _cells(features: FloatMap) -> FloatMap:
     rows = features.reshape(-1, features.shape[2])
     unit: FloatMap = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-8))
     return unit
-
-
-def _some(inside: Indices) -> Indices:
-    return inside[_evenly(len(inside), MOST_CELLS)]
-
-
-def _evenly(count: int, most: int) -> Indices:
-    """The indices of at most ``most`` of ``count`` things."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))

@@ -5,17 +5,9 @@ import pytest
 
 from iapas.config import load_config
 from iapas.models.exemplars import exemplars
-from iapas.models.exemplars.assignment import assign
-from iapas.models.exemplars.matcher import (
-    MOST_COMPARED,
-    best,
-    cells_of,
-    centres,
-    fit,
-    match_both_ways,
-    samples,
-    transport,
-)
+from iapas.models.exemplars.assignment import MOST_COMPARED, assign, transport
+from iapas.models.exemplars.masks import cells_of
+from iapas.models.exemplars.matcher import best, centres, fit, match_both_ways, samples
 from iapas.models.loading import Runtime
 from iapas.types import MaskCrop
 
