@@ -144,13 +144,17 @@ def table(rows: dict[str, list[dict[str, Any]]], given: argparse.Namespace) -> s
     import torch
     import transformers
 
+    from iapas.models import precision
+
     unit = "CPU seconds" if given.device == "cpu" else "seconds"
     base = min(second for run in rows["reference"] for second in run["seconds"])
     lines = [
         f"Made by `python scripts/bench_pipeline.py --images {given.images} --sam {given.sam} --device "
         f"{given.device}`; "
         f"torch {torch.__version__}, transformers {transformers.__version__}, {given.threads} threads, Python "
-        f"{platform.python_version()}, pictures of {given.size}, Grounding DINO Swin-T at 800 x 1333, {BOXES} boxes.",
+        f"{platform.python_version()}, pictures of {given.size}, Grounding DINO Swin-T at 800 x 1333, {BOXES} boxes. "
+        f"The reference computes in fp32, ours as `models.precision: auto` chooses here: "
+        f"{precision.choose('auto', given.device)}. Random weights: what is found is noise.",
         "",
         f"| stage 2 | {unit} per image, best | all | times as quick | peak memory |",
         "|---|---|---|---|---|",
