@@ -20,6 +20,7 @@ from iapas.stages.segment import Rules, finish
 from iapas.types import BoolMap, FloatMap, Image, Regions, Segmentation, crop_frame
 
 SOFTNESS = 0.1  # difference in cosine similarity that is one unit of log odds
+EXPECTED = 1.0  # log odds added where examples are given: who shows a defect has seen it
 SURE = 0.01  # no score is taken for less, or one less this for more, when odds are summed
 FAINTEST = 0.02  # scores below are not worth a region
 PHRASE = "like the examples"
@@ -165,10 +166,10 @@ def image_digest(image: Image) -> str:
 
 
 def combined(zero_shot: FloatMap, few_shot: FloatMap, how: Literal["odds", "max"]) -> FloatMap:
-    """One map (H, W) float32 in 0..1 of two: their log odds added up, or the greater score."""
+    """One map (H, W) float32 in 0..1 of two: their log odds added up with EXPECTED, or the greater score."""
     if how == "max":
         return np.maximum(zero_shot, few_shot)
-    odds = _log_odds(zero_shot) + _log_odds(few_shot)
+    odds = _log_odds(zero_shot) + _log_odds(few_shot) + np.float32(EXPECTED)
     scores: FloatMap = (1 / (1 + np.exp(-odds))).astype(np.float32)
     return scores
 
