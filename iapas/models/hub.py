@@ -20,7 +20,7 @@ from typing import Any
 
 from iapas.errors import MissingError
 from iapas.models import checksums
-from iapas.models.registry import HUB, OFFICIAL, Entry, absent_files, require_packages
+from iapas.models.registry import HUB, OFFICIAL, Entry, absent_files, how_to_get, require_packages
 
 WANTED = ("*.safetensors", "*.json", "*.txt", "*.jinja")
 """The files that are fetched."""
@@ -38,7 +38,7 @@ def fetch(entry: Entry, root: str = "", *, offline: bool = False) -> Path:
     if offline:
         raise MissingError(f"{entry.name} cannot be fetched with --offline", "leave --offline out")
     if entry.host != HUB:
-        raise MissingError(f"{entry.name} is on no hub: {entry.terms}", _COPY.format(entry))
+        raise MissingError(f"{entry.name} is on no hub: {entry.terms}", how_to_get(entry, root))
     require_packages()
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # ask for the files and nothing else
     from huggingface_hub import constants, snapshot_download

@@ -128,7 +128,16 @@ _LLAMA = Entry(
 def _pdn(kind: Kind, megabytes: int) -> Entry:
     page = "https://github.com/liutongkun/GFDS"
     return Entry(
-        kind, "extractor", kind, "liutongkun/GFDS", "main", "not known", page, False, megabytes, host="github.com"
+        kind,
+        "extractor",
+        kind,
+        "liutongkun/GFDS",
+        "main",
+        "licence not known",
+        page,
+        False,
+        megabytes,
+        host="github.com",
     )
 
 
@@ -209,13 +218,13 @@ def locate(model: str, root: str = "") -> Path:
     if isinstance(known, Path):
         folder, hint = known, "give a folder with config.json and .safetensors files, or a name of: iapas models list"
     elif root:
-        folder, hint = Path(root).expanduser() / known.name, _how_to_get(known, root)
+        folder, hint = Path(root).expanduser() / known.name, how_to_get(known, root)
     else:
         cached = cache_folder(known)
         if cached is None:
             where = "in the Hugging Face cache" if known.host == HUB else "on the Hugging Face hub"
-            raise MissingError(f"{known.name} is not {where}: {known.terms}", _how_to_get(known))
-        folder, hint = cached, _how_to_get(known)
+            raise MissingError(f"{known.name} is not {where}: {known.terms}", how_to_get(known))
+        folder, hint = cached, how_to_get(known)
     absent = absent_files(folder)
     if absent:
         what = f"{folder} has no {absent[0]}" if folder.is_dir() else f"there is no folder {folder}"
@@ -284,7 +293,8 @@ def _entry_or_folder(model: str) -> Entry | Path:
     return Path(model).expanduser()
 
 
-def _how_to_get(entry: Entry, root: str = "") -> str:
+def how_to_get(entry: Entry, root: str = "") -> str:
+    """The commands that bring a model here."""
     option = f" --root {root}" if root else ""
     if entry.host != HUB:
         return (

@@ -156,3 +156,19 @@ def test_the_page_has_a_row_for_each_model_that_says_the_same():
         f"| {'yes' if entry.gated else 'no'} |"
         for entry in REGISTRY.values()
     ]
+
+
+def test_what_is_on_no_hub_is_not_asked_for_there():
+    from iapas.models.hub import fetch
+
+    for ask in (lambda: fetch(find("pdn-large")), lambda: locate("pdn-large")):
+        with pytest.raises(MissingError, match=r"hub.*copy model_large\.pth from https://github\.com/.*iapas distill"):
+            ask()
+
+
+def test_an_authors_file_is_enough(tmp_path):
+    (tmp_path / "pdn-small").mkdir()
+    with pytest.raises(MissingError, match=r"config\.json"):
+        locate("pdn-small", str(tmp_path))
+    (tmp_path / "pdn-small" / "model_small.pth").touch()
+    assert locate("pdn-small", str(tmp_path)) == tmp_path / "pdn-small"

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from iapas.errors import ConfigError
@@ -48,9 +47,12 @@ class Sam2Video:
         Raises ValueError when no mask has a pixel.
         """
         memories: Memories = {}
-        for frame, (image, mask) in enumerate(supports):
-            for label, where in classes(mask).items():
-                memories.setdefault(label, {})[frame] = self._remember(image, where, frame, len(supports))
+        kept = memory.in_chunks(
+            len(supports), 1, lambda part: self._remember(*supports[part][0], part.start, len(supports))
+        )
+        for frame, of_classes in enumerate(kept):
+            for label, what in of_classes.items():
+                memories.setdefault(label, {})[frame] = what
         if not memories:
             raise ValueError("the examples have no foreground")
         self._memories, self._frames = memories, len(supports)
@@ -67,25 +69,30 @@ class Sam2Video:
         self._model, self._memories = None, {}
         memory.free()
 
-    def _remember(self, image: Image, where: npt.NDArray[np.bool_], frame: int, count: int) -> dict[str, Any]:
-        """What the model keeps of one class in one example."""
+    def _remember(self, image: Image, mask: npt.NDArray[Any], frame: int, count: int) -> dict[int, dict[str, Any]]:
+        """What the model keeps of each class in one example."""
         import torch
 
-        session = self._session(image, frame, count)
-        shape = torch.from_numpy(fitted(where, (self._side, self._side)))[None, None].float()
-        session.add_mask_inputs(session.obj_id_to_idx(1), frame, shape)
-        session.obj_with_new_inputs = [1]
-        with torch.inference_mode():
-            self._model(session, frame_idx=frame)
-        kept: dict[str, Any] = session.output_dict_per_obj[0]["cond_frame_outputs"][frame]
-        del kept["high_res_masks"]  # not looked at again, and large
+        found, kept = classes(mask), {}
+        features = self._look(image) if found else {}
+        for label, where in found.items():
+            session = self._session(image, features, frame, count)
+            shape = torch.from_numpy(fitted(where, (self._side, self._side)))[None, None].float()
+            session.add_mask_inputs(session.obj_id_to_idx(1), frame, shape)
+            session.obj_with_new_inputs = [1]
+            with torch.inference_mode():
+                self._model(session, frame_idx=frame)
+            kept[label] = session.output_dict_per_obj[0]["cond_frame_outputs"][frame]
+            del kept[label]["high_res_masks"]  # not looked at again, and large
         return kept
 
     def _score(self, image: Image) -> FloatMap:
         import torch
 
+        features = self._look(image)
+
         def run(_: Runtime) -> Any:
-            session = self._session(image, self._frames, self._frames + 1)
+            session = self._session(image, features, self._frames, self._frames + 1)
             for label, frames in self._memories.items():
                 known = session.output_dict_per_obj[session.obj_id_to_idx(label)]
                 known["cond_frame_outputs"] = dict(sorted(frames.items()))
@@ -97,8 +104,8 @@ class Sam2Video:
         logits = precision.finite(run, Runtime(self._runtime.device), "the video model")
         return probabilities(logits, (image.shape[0], image.shape[1]))
 
-    def _session(self, image: Image, frame: int, count: int) -> Any:
-        """A film of ``count`` frames, of which the model sees one: its features are there already."""
+    def _session(self, image: Image, features: dict[str, Any], frame: int, count: int) -> Any:
+        """A film of ``count`` frames, of which the model sees one: its ``features`` are there already."""
         import torch
         from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
@@ -112,7 +119,7 @@ class Sam2Video:
             dtype=torch.float32,
         )
         session.processed_frames = dict.fromkeys(range(count))
-        session.cache.cache_vision_features(frame, self._look(image))
+        session.cache.cache_vision_features(frame, features)
         return session
 
     def _look(self, image: Image) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from iapas.config import load_config
-from iapas.errors import ConfigError, ModelNonfinite
+from iapas.errors import ConfigError, ModelNonfinite, OutOfMemory
 from iapas.models.exemplars import exemplars
 from iapas.models.exemplars.masks import classes, fitted
 from iapas.models.exemplars.sam2_video import Sam2Video
@@ -140,6 +140,15 @@ def test_nan_is_no_score(tracker):
         head.proj_out.bias.fill_(float("nan"))
     with pytest.raises(ModelNonfinite, match="video model"):
         tracker.score([picture(1)])
+
+
+def test_memory_that_runs_out_is_told(tracker, monkeypatch):
+    tracker.prepare([(picture(0), mask())])
+    monkeypatch.setattr(tracker, "_look", lambda image: bytearray(1 << 62))
+    with pytest.raises(OutOfMemory):
+        tracker.score([picture(1)])
+    with pytest.raises(OutOfMemory):
+        tracker.prepare([(picture(0), mask())])
 
 
 def test_the_config_builds_it(tiny):
