@@ -127,12 +127,16 @@ def _evaluate_shots(order: Order, data: Mapping[str, Any], items: Sequence[Item]
     assert order.config is not None  # noqa: S101
     config = with_examples(order.config)
     data = {**data, "notes": [note for note in data["notes"] if "stage 1" not in note]}  # there is none
-    method = Segmenter(config).exemplars()
+    segmenter = Segmenter(config)
+    parts = segmenter.mask_generator() if config.exemplars.fusion != "none" else None
+    method = segmenter.exemplars()
     try:
         with progress(sum(item.defective for item in items), order.quiet) as report:
-            ended = run_episodes(items, _truth, method, config, order.shots, order.seed, _counter(report))
+            ended = run_episodes(items, _truth, method, config, order.shots, order.seed, parts, _counter(report))
     finally:
         method.close()
+        if parts is not None:
+            parts.close()
     told = {
         "iapas": __version__,
         "versions": new_run(Config(), {})["versions"],

@@ -17,13 +17,14 @@ import cv2
 import numpy as np
 
 from iapas.config import Config
+from iapas.core.fusion import Fusion, fuse
 from iapas.core.matching import HALFWAY
 from iapas.errors import ImageError
 from iapas.evaluation.data import Item
 from iapas.evaluation.results import Row, number
 from iapas.evaluation.sources import Unjudged
 from iapas.files.images import read_image
-from iapas.protocols import Exemplars
+from iapas.protocols import Exemplars, MaskGenerator
 from iapas.types import BoolMap, Image
 from iapas.views.markup import count
 
@@ -122,13 +123,16 @@ def run_episodes(
     config: Config,
     shots: int,
     seed: int,
+    parts: MaskGenerator | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> Episodes:
     """Judge ``method`` on each of ``items`` that has a defect; what fails is a row of ``failed``.
 
     A pixel is the defect's where its score reaches ``verdict.threshold``; ``auto``: HALFWAY, the nearer of the two.
+    ``parts``: what these pixels are fused with, as ``exemplars.fusion`` says.
     """
-    side, ended = side_of(config), Episodes()
+    side, ended, of = side_of(config), Episodes(), config.exemplars
+    rule = Fusion(of.fusion, of.tau1, of.tau2, of.dilation, of.area_condition, of.erase_ring)
     threshold = HALFWAY if config.verdict.threshold == "auto" else float(config.verdict.threshold)
     classes: dict[tuple[str, str], list[Item]] = {}
     for item in items:
@@ -146,16 +150,18 @@ def run_episodes(
                 examples, names = _draw(query, members, shots, seed, pair, ended)
                 _prepare(method, examples, query)
                 start = time.perf_counter()
-                scores = method.score([image])[0]
+                found = np.asarray(method.score([image])[0] >= threshold)
+                if parts is not None:
+                    found = fuse(found, list(parts.generate(image).masks()), rule)
                 ended.seconds.append(time.perf_counter() - start)
             except ImageError as error:
                 row = {"id": query.sample.id, "category": key[0], "error": error.code, "message": str(error)}
                 ended.failed.append(row)
             else:
-                found = Counts.of(np.asarray(scores >= threshold), truth)
-                ended.counts[key] = ended.counts.get(key, Counts()) + found
+                pixels = Counts.of(found, truth)
+                ended.counts[key] = ended.counts.get(key, Counts()) + pixels
                 told = {"id": query.sample.id, "category": key[0], "defect": key[1]}
-                ended.queries.append(told | {"iou": number(found.iou), "examples": names})
+                ended.queries.append(told | {"iou": number(pixels.iou), "examples": names})
             tick()
     ended.seconds = ended.seconds[1:] or ended.seconds
     return ended

@@ -12,6 +12,7 @@ from iapas.errors import ImageError, UsageError
 from iapas.evaluation.compare import compare
 from iapas.evaluation.evaluate import Order, evaluate
 from iapas.segmenter import Segmenter
+from iapas.types import Regions
 
 SIDE = 64
 
@@ -203,6 +204,32 @@ def test_the_embedded_default_learns_from_one_example(made):
     assert ended.results["mean"]["miou"] > 0.5
     assert ended.seconds["fps"] > 0
     assert json.loads((ended.out / "timing.json").read_text()) == ended.seconds
+
+
+def test_what_is_found_is_fused_with_the_parts_of_a_mask_generator(made, method, monkeypatch):
+    """Two of the defect's columns are found; a part that is the defect makes it whole, one elsewhere is not taken."""
+    narrow = np.zeros((SIDE, SIDE), bool)
+    narrow[8:20, 12:20] = True
+    method(lambda image: narrow & (image[..., 0] > 200))
+
+    class Parts:
+        closed = False
+
+        def generate(self, image):
+            bright = np.where(image[..., 0] > 200, 255, 0).astype(np.uint8)
+            boxes = np.float32([[0, 0, SIDE, SIDE], [40, 40, 50, 50]])
+            crops = (bright, np.full((10, 10), 255, np.uint8))
+            return Regions((SIDE, SIDE), boxes, np.ones(2, np.float32), ["", ""], crops)
+
+        def close(self):
+            self.closed = True
+
+    parts = Parts()
+    monkeypatch.setattr(Segmenter, "mask_generator", lambda self: parts)
+    alone = measured(made).results["mean"]["miou"]
+    sizes = {"exemplars.side": SIDE, "exemplars.fusion": "union"}
+    fused = measured(made, config=load_config("embedded", overrides=sizes)).results["mean"]["miou"]
+    assert alone < 0.5 and fused == 1.0 and parts.closed
 
 
 def test_tables_page_and_comparison(made, method):
