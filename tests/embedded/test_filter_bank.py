@@ -1,0 +1,106 @@
+"""The filter bank: what its features tell apart, what they do not mind, how the whole branch does on made pictures."""
+
+import os
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from iapas import Segmenter
+from iapas.config import Reading
+from iapas.core.metrics import judge, rank_values
+from iapas.embedded.exemplars import FilterBank
+from iapas.files.images import read_image
+from iapas.files.truth import read_truth
+from iapas.stages.exemplars import FeatureMatching, combined
+from iapas.types import ObjectProfile, Phrase
+
+
+def marked(seed, tone, top=90, left=60, height=40, width=90, size=256):
+    """A grainy surface with a patch that differs by ``tone``, and its mask."""
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((size, size), bool)
+    mask[top : top + height, left : left + width] = True
+    grey = 130 + rng.normal(0, 6, (size, size)) + tone * mask
+    return np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[..., None], 3, axis=2), mask
+
+
+def best_f1(pairs):
+    scores, truth = (np.concatenate([p[k].ravel() for p in pairs]) for k in (0, 1))
+    ranking, totals = rank_values(scores, truth)
+    return judge([ranking], totals).f1_max
+
+
+def prepared(*supports, **options):
+    made = FeatureMatching(FilterBank(), **options)
+    made.prepare(supports)
+    return made
+
+
+def test_a_grid_of_a_quarter_of_the_side_whatever_the_picture():
+    for side, shape in ((256, (200, 300)), (128, (40, 900))):
+        (features,) = FilterBank(side).features([np.zeros((*shape, 3), np.uint8)])
+        assert features.shape[:2] == (side // 4, side // 4)
+        assert features.dtype == np.float32
+        assert np.isfinite(features).all()
+
+
+def test_brighter_light_on_everything_changes_little():
+    image = marked(0, -50)[0]
+    there, lit = FilterBank().features([image, np.clip(image.astype(int) + 20, 0, 255).astype(np.uint8)])
+    assert np.abs(there - lit).mean() < 0.1 * np.abs(there).mean()
+
+
+@pytest.mark.parametrize("tone", [-50, 50])
+def test_an_example_of_dark_patches_finds_dark_patches_and_no_bright_ones(tone):
+    query, mask = marked(3, tone, 150, 140, 60, 60)
+    bright, _ = marked(4, -tone, 20, 20, 60, 60)
+    query[:128] = bright[:128]
+    (scores,) = prepared(marked(0, tone)).score([query])
+    assert scores[160:200, 150:190].mean() > 0.5 + scores[30:70, 30:70].mean() * 0.5
+    assert best_f1([(scores, mask)]) > 0.8
+
+
+def test_a_query_does_not_depend_on_those_before_it():
+    made = prepared(marked(0, -50))
+    query = marked(5, -40, 20, 20)[0]
+    (first,) = made.score([query])
+    made.score([marked(6, 70)[0]])
+    assert np.array_equal(made.score([query])[0], first)
+
+
+def test_a_query_of_512_pixels_takes_at_most_three_tenths_of_a_second():
+    made, query = prepared(marked(0, -50)), cv2.resize(marked(5, -40)[0], (512, 512))
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        made.score([query])
+        spent = []
+        for _ in range(3):
+            start = time.process_time()
+            made.score([query])
+            spent.append(time.process_time() - start)
+    finally:
+        cv2.setNumThreads(threads)
+    assert min(spent) < 0.3 * (os.cpu_count() or 1)  # CPU time: a BLAS with several threads counts them all
+
+
+DATA = Path(os.environ.get("IAPAS_DATA", Path(__file__).parents[3] / "shared/data")) / "SD-saliency-900"
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="SD-saliency-900 is not there: set IAPAS_DATA")
+@pytest.mark.parametrize("group", ["In", "Pa"])
+def test_one_example_helps_on_real_steel(group):
+    """Eight queries; the whole set is measured by scripts/bench_exemplars.py."""
+    paths = sorted((DATA / "Source Images").glob(f"{group}_*.bmp"))
+    chosen = [paths[k] for k in np.random.default_rng(1).permutation(len(paths))[:9]]
+    images = [read_image(path, Reading()).frames[0] for path in chosen]
+    truths = [read_truth(DATA / "Ground truth" / f"{path.stem}.png") for path in chosen]
+    few = prepared((images[0], truths[0])).score(images[1:])
+    segmenter, profile = Segmenter.from_config("embedded"), ObjectProfile(phrases=(Phrase("defect", "lexicon"),))
+    zero = [np.minimum(segmenter.segment(image, profile).score_map, 1) for image in images[1:]]
+    together = [combined(a, b, "odds") for a, b in zip(zero, few, strict=True)]
+    gain = best_f1(list(zip(together, truths[1:], strict=True))) - best_f1(list(zip(zero, truths[1:], strict=True)))
+    assert gain > 0.02
