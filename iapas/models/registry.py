@@ -34,7 +34,7 @@ Role = Literal["tagger", "generator", "detector", "decoder", "extractor"]
 OFFICIAL = {"ram": "ram_swin_large_14m.pth", "ram-plus": "ram_plus_swin_large_14m.pth"}
 """Weights that are published as a .pth file alone, by kind. Read as tensors only, which can run no code."""
 
-PDN_FILES: dict[str, str] = {"pdn-large": "model_large.pth", "pdn-small": "model_small.pth"}
+PDN_FILES = {"pdn-large": "model_large.pth", "pdn-small": "model_small.pth"}
 """The same for PDN, whose files are on no hub: the authors of FM give them out, or ``iapas distill`` makes others."""
 
 HUB = "huggingface.co"
@@ -95,14 +95,10 @@ resnet50 resnet microsoft/resnet-50 main 102
 
 
 _ROLES: dict[str, Role] = {
-    "grounding-dino": "detector",
-    "mm-grounding-dino": "detector",
-    "ram": "tagger",
-    "ram-plus": "tagger",
-    "dino": "extractor",
-    "dinov2": "extractor",
-    "resnet": "extractor",
-}  # the others are decoders
+    **dict.fromkeys(("grounding-dino", "mm-grounding-dino"), "detector"),
+    **dict.fromkeys(("ram", "ram-plus"), "tagger"),
+    **dict.fromkeys(("dino", "dinov2", "resnet"), "extractor"),
+}  # by kind; the others are decoders
 
 
 def _entry(row: str) -> Entry:
@@ -126,19 +122,8 @@ _LLAMA = Entry(
 
 
 def _pdn(kind: Kind, megabytes: int) -> Entry:
-    page = "https://github.com/liutongkun/GFDS"
-    return Entry(
-        kind,
-        "extractor",
-        kind,
-        "liutongkun/GFDS",
-        "main",
-        "licence not known",
-        page,
-        False,
-        megabytes,
-        host="github.com",
-    )
+    name, page, terms = "liutongkun/GFDS", "https://github.com/liutongkun/GFDS", "licence not known"
+    return Entry(kind, "extractor", kind, name, "main", terms, page, False, megabytes, host="github.com")
 
 
 _ENTRIES = [*map(_entry, _TABLE.split("\n")[1:-1]), _LLAMA, _pdn("pdn-large", 32), _pdn("pdn-small", 11)]
@@ -185,12 +170,10 @@ def extractor_of(settings: ExemplarSettings) -> str:
 
 def masker_of(settings: ExemplarSettings) -> str:
     """The model that draws masks from exemplars: the one that is set, else the method's own; "" where none does."""
-    own = {
-        "sam2-video": "sam2.1-hiera-small",  # the paper's best
-        "sam2-refine": "sam2.1-hiera-small",
-        "persam": "sam-vit-huge",
-        "matcher": "sam-vit-huge",
-    }.get(settings.name, "")
+    tracking, drawing = "sam2.1-hiera-small", "sam-vit-huge"  # the former is the best in the paper
+    own = {"sam2-video": tracking, "sam2-refine": tracking, "persam": drawing, "matcher": drawing}.get(
+        settings.name, ""
+    )
     return own and (settings.model or own)
 
 
