@@ -6,7 +6,7 @@ Pictures are stretched to a square, as in the released code of FM. Real checkpoi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from iapas.models.exemplars import pdn
 from iapas.models.loading import Runtime, load, model_kind
 from iapas.models.pictures import pixels
 from iapas.models.sam import SamDecoder
-from iapas.models.sam_networks import FAMILIES
+from iapas.models.sam_networks import FAMILIES, Features
 from iapas.protocols import FeatureExtractor
 from iapas.types import FloatMap, Image
 
@@ -90,19 +90,23 @@ class SamFeatures:
     """The protocol FeatureExtractor, by the image encoder of SAM, SAM-HQ or SAM 2.1: its last and coarsest features."""
 
     def __init__(self, folder: Path, runtime: Runtime) -> None:
-        self._decoder = SamDecoder(folder, DecoderSettings(name="sam"), replace(runtime))
+        self._decoder = SamDecoder(folder, DecoderSettings(name="sam"), runtime)
 
     def features(self, images: Sequence[Image]) -> list[FloatMap]:
         """(h, w, C) float32 for each image; stretched to a square first, so that the grid covers all of it."""
         stretched = [_square(image, max(image.shape[:2])) for image in images]
-        # SAM-HQ gives the features of an early layer after those of the last one, SAM 2.1 the finer levels before it
-        found = [entry.features for entry in self._decoder.encode(stretched)]
-        coarsest = [levels[-1] if len(levels) == 3 else levels[0] for levels in found]
-        return [np.ascontiguousarray(level[0].permute(1, 2, 0).cpu().numpy()) for level in coarsest]
+        levels = [coarsest(entry.features)[0] for entry in self._decoder.encode(stretched)]
+        return [np.ascontiguousarray(level.permute(1, 2, 0).cpu().numpy()) for level in levels]
 
     def close(self) -> None:
         """Give the model's memory back."""
         self._decoder.close()
+
+
+def coarsest(features: Features) -> Any:
+    """(B, C, h, w): of what an image encoder of the SAM family gives, the last and coarsest."""
+    # SAM-HQ has the features of an early layer after it, SAM 2.1 two finer levels before it
+    return features[-1] if len(features) == 3 else features[0]
 
 
 def squares(images: Sequence[Image], side: int, device: str) -> Any:

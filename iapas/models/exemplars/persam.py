@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from iapas.config import DecoderSettings
 from iapas.models import memory
+from iapas.models.exemplars.extractors import coarsest
 from iapas.models.exemplars.masks import classes, full, touched
 from iapas.models.loading import Runtime
 from iapas.models.sam import Encoded, SamDecoder
@@ -93,7 +94,7 @@ class PerSam:
 
     def _grid(self, entry: Encoded) -> Any:
         """(C, h, w): the coarsest features, where the image is (SAM pads it below and at the right)."""
-        level = entry.features[-1] if len(entry.features) == 3 else entry.features[0]
+        level = coarsest(entry.features)
         rows, columns = (
             -(-fed * length // self._decoder.side) for fed, length in zip(entry.fed, level.shape[2:], strict=True)
         )
@@ -109,7 +110,7 @@ class PerSam:
         """(1, 1, 1, cells): the standardised similarity as a weight 0..1 (target-guided attention); padding: 0."""
         import torch
 
-        level = entry.features[-1] if len(entry.features) == 3 else entry.features[0]
+        level = coarsest(entry.features)
         weights = torch.zeros(level.shape[2:], device=level.device)
         rows, columns = similarity.shape
         spread = similarity.std(correction=0).clamp_min(1e-8)
