@@ -1,1 +1,1 @@
-"""Measuring: data sets as data, exact metrics that stream, two protocols, tables."""
+"""Measuring: data sets as data, exact metrics that stream, protocols, tables."""

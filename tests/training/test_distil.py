@@ -54,7 +54,7 @@ def weights(folder):
 
 
 def test_the_loss_halves(pictures, teacher, tmp_path):
-    ended = taught(pictures, teacher, tmp_path, iterations=40, batch=4, point_every=1)
+    ended = taught(pictures, teacher, tmp_path, iterations=40, point_every=1)
     losses = [loss for _, loss in ended.losses]
     assert ended.finished and ended.steps == len(losses) == 40
     assert losses[-1] < 0.5 * losses[0]
@@ -115,7 +115,7 @@ def test_the_large_student_too(pictures, teacher, tmp_path):
 
 
 def test_half_precision_learns_too(pictures, teacher, tmp_path):
-    recipe = Recipe(**(QUICK | {"iterations": 20, "point_every": 1}))
+    recipe = Recipe(**(QUICK | {"iterations": 10, "point_every": 1}))
     ended = distil([str(pictures)], teacher, tmp_path, recipe, Runtime(precision="bf16"))
     assert ended.losses[-1][1] < ended.losses[0][1]
     assert all(value.dtype == torch.float32 for value in weights(tmp_path).values())
@@ -158,3 +158,13 @@ def test_the_command(pictures, teacher, tmp_path, capsys, monkeypatch):
         "training",
     ]
     assert command("--side", "33", "--device", "cpu")[0] == 2
+
+
+def test_the_published_teacher_is_looked_for_by_its_own_name(pictures, tmp_path, capsys, monkeypatch):
+    from iapas.cli.app import run
+
+    words = ["iapas", "distill", str(pictures), "--out", str(tmp_path / "out"), "--device", "cpu", "--offline"]
+    monkeypatch.setattr("sys.argv", [*words, "--set", f"models.root={tmp_path}"])
+    monkeypatch.setattr("iapas.models.loading.go_offline", lambda: None)  # other tests are not told
+    assert run() == 4
+    assert str(tmp_path / "dino-vits8") in capsys.readouterr().err
