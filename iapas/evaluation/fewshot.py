@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -98,7 +99,7 @@ def with_examples(config: Config) -> Config:
 def name_of(config: Config, shots: int) -> str:
     """A short name of what is judged, for tables."""
     settings = config.exemplars
-    named = f"{settings.name} {settings.extractor}" if settings.name == "fm" else settings.name
+    named = f"{settings.name} {Path(settings.extractor).name}" if settings.name == "fm" else settings.name
     return f"{named}, {shots}-shot"
 
 
@@ -106,7 +107,7 @@ def title_of(config: Config, shots: int) -> str:
     """The same in a sentence."""
     settings = config.exemplars
     what = "matching of features" if settings.name == "fm" else settings.name
-    features = "filters without weights" if settings.extractor == "embedded" else settings.extractor
+    features = "filters without weights" if settings.extractor == "embedded" else Path(settings.extractor).name
     by = f" of {features}" if settings.name == "fm" else ""
     return f"{what}{by}, {count(shots, 'example')} for each image, without the zero-shot pipeline"
 
