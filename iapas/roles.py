@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iapas.config import Config
+from iapas.core.fusion import Fusion
 from iapas.errors import ConfigError, MissingError
+from iapas.files.supports import read_supports
 from iapas.prompting.asking import ChatPrompts
 from iapas.prompting.lexicons import Lexicon, LexiconPrompts
 from iapas.prompting.templates import load_template
@@ -21,7 +23,8 @@ from iapas.protocols import (
     PromptGenerator,
     Tagger,
 )
-from iapas.stages.exemplars import FeatureMatching
+from iapas.stages.exemplars import FeatureMatching, Referring
+from iapas.types import Image, Regions
 
 if TYPE_CHECKING:
     from iapas.models.loading import Runtime
@@ -121,6 +124,21 @@ def mask_generator(config: Config, runtime: GetRuntime) -> MaskGenerator:
     from iapas.models.everything import Everything
 
     return Everything(_folder(config, config.decoder.model), config.everything, runtime())
+
+
+def referring(config: Config, runtime: GetRuntime, parts: Callable[[Image], Regions]) -> Referring | None:
+    """The examples that the config names, read and prepared; None where it names none. Raises ConfigError.
+
+    ``parts`` cuts a picture into all its parts; asked only where a mask decoder is there to do it.
+    """
+    settings = config.exemplars
+    if not settings.support:
+        return None
+    examples = [(e.kind, e.image, e.mask) for e in read_supports(settings.support, config.reading).examples]
+    tuned = (settings.tau1, settings.tau2, settings.dilation, settings.area_condition, settings.erase_ring)
+    fusion = Fusion(settings.fusion, *tuned)
+    cuts = parts if fusion.mode != "none" and config.decoder.name != "none" else None
+    return Referring.of(exemplars(config, runtime), examples, fusion, settings.combine, cuts)
 
 
 def exemplars(config: Config, runtime: GetRuntime) -> Exemplars:

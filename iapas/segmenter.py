@@ -16,7 +16,6 @@ import numpy as np
 
 from iapas import roles
 from iapas.config import Config, load_config
-from iapas.core.fusion import Fusion
 from iapas.core.roi import Roi, cut_out
 from iapas.core.scoring import ANY_POSITIVE
 from iapas.core.tiles import Frame
@@ -24,7 +23,6 @@ from iapas.errors import ImageError
 from iapas.files.images import Picture, read_image
 from iapas.files.profile_cache import cached_profile
 from iapas.files.roi import parse_roi
-from iapas.files.supports import read_supports
 from iapas.profile_checks import WARNINGS, profile_warnings, warnings_of
 from iapas.prompting.lexicons import Lexicon, LexiconPrompts, load_lexicon, split_prompt
 from iapas.prompting.templates import load_template
@@ -288,19 +286,7 @@ class Segmenter:
     @cached_property
     def _referring(self) -> Referring | None:
         """The examples, prepared once; None where the config names none."""
-        settings = self.config.exemplars
-        if not settings.support:
-            return None
-        examples = [(e.kind, e.image, e.mask) for e in read_supports(settings.support, self.config.reading).examples]
-        tuned = (settings.tau1, settings.tau2, settings.dilation, settings.area_condition, settings.erase_ring)
-        cuts = settings.fusion != "none" and self.config.decoder.name != "none"
-        return Referring.of(
-            roles.exemplars(self.config, lambda: self._runtime),
-            examples,
-            Fusion(settings.fusion, *tuned),
-            settings.combine,
-            (lambda image: self._parts.generate(image)) if cuts else None,
-        )
+        return roles.referring(self.config, lambda: self._runtime, lambda image: self._parts.generate(image))
 
 
 def _hash(file: str) -> str:

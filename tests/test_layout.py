@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "files": GROUND | {"core"},
     "views": GROUND | {"core"},
     "synthesis": GROUND | {"core"},
-    "roles": GROUND | {"prompting", "embedded", "models", "stages"},
+    "roles": GROUND | {"core", "files", "prompting", "embedded", "models", "stages"},
     "training": GROUND | {"core", "files", "models"},
     "profile_checks": GROUND | {"prompting"},
     "segmenter": GROUND | {"core", "files", "prompting", "profile_checks", "stages", "roles"},

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from iapas import Segmenter
 from iapas.config import load_config
 from iapas.errors import OutputError
 from iapas.run import segment_run
@@ -76,3 +77,26 @@ def test_alone_and_together_and_the_whole_map_is_the_sum_of_its_regions(place):
     assert (alone.ok, alone.failed) == (3, 0)
     regions = json.loads((place / "run/regions/0.png.json").read_text())["regions"]
     assert {region["phrase"] for region in regions} == {"like the examples"}
+
+
+@pytest.mark.parametrize(
+    ("models", "changes"),
+    [
+        (["pdn-small"], {"extractor": "pdn-small"}),
+        (["sam2.1-hiera-small"], {"name": "sam2-video", "model": "sam2.1-hiera-small", "model_side": 256}),
+        (["sam-vit-base"], {"fusion": "replace"}),
+    ],
+)
+def test_models_take_part_by_the_config_alone(place, tiny, models, changes):
+    folders = [tiny(name) for name in models]
+    decoder = {"decoder.name": "sam", "decoder.model": models[0], "everything.points_per_side": 2}
+    overrides = {
+        "exemplars.support": str(place / "support"),
+        "models.root": str(folders[0].parent),
+        **{f"exemplars.{key}": value for key, value in changes.items()},
+        **(decoder if "fusion" in changes else {}),
+    }
+    segmenter = Segmenter.from_config(load_config(overrides=overrides))
+    result = segmenter.segment(place / "images/0.png")
+    assert 0 < result.score_map.max() <= 1 + 1e-5
+    segmenter.close()

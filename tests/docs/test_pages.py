@@ -16,6 +16,7 @@ from iapas.config import all_keys
 ROOT = Path(__file__).parents[2]
 PAGES = {page.stem: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
 MINE = [
+    "exemplars",
     "exit-codes",
     "first-run",
     "large-images",
@@ -58,6 +59,8 @@ def workplace(tmp_path, pictures):
     put(tmp_path / "good" / "fabric.jpg", pictures["woven_fabric_clean"])
     put(tmp_path / "products" / "steel" / "1.jpg", pictures["brushed_steel"])
     put(tmp_path / "products" / "fabric" / "1.jpg", pictures["woven_fabric"])
+    put(tmp_path / "exemplars" / "images" / "a.jpg", np.fliplr(pictures["brushed_steel"]))
+    put(tmp_path / "exemplars" / "masks" / "a.png", cv2.circle(np.zeros((256, 352), np.uint8), (90, 90), 20, 255, -1))
     put(tmp_path / "large" / "sheet.jpg", picture("brushed_steel", 1600, 400))
     put(tmp_path / "deep" / "12-bit.png", pictures["brushed_steel"][..., 0].astype(np.uint16) * 16)
     put(tmp_path / "roi.png", cv2.rectangle(np.zeros((256, 352), np.uint8), (40, 40), (240, 190), 255, -1))
