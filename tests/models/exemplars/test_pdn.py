@@ -1,6 +1,7 @@
 """PDN: reproduces the released code of FM on weights made from the names of its tensors; reads its files strictly."""
 
 import json
+import os
 import zlib
 from pathlib import Path
 
@@ -47,9 +48,19 @@ def masks():
     return first, second
 
 
+SLOW = pytest.mark.skipif("IAPAS_SLOW" not in os.environ, reason="ten seconds of a core each: set IAPAS_SLOW=1")
+
+
 @pytest.mark.parametrize(
     ("size", "kind", "shots"),
-    [("small", "standard", 1), ("small", "strong", 2), ("large", "strong", 1)],  # the other files: quite as well, slow
+    [
+        ("small", "standard", 1),
+        ("small", "strong", 2),
+        ("large", "strong", 1),
+        pytest.param("small", "standard", 2, marks=SLOW),
+        pytest.param("large", "standard", 2, marks=SLOW),
+        pytest.param("large", "strong", 2, marks=SLOW),
+    ],
 )
 def test_the_released_scores_are_reproduced(size, kind, shots):
     network = pdn.network(size).eval()
