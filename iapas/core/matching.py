@@ -134,7 +134,7 @@ def as_scores(difference: FloatMap, softness: float) -> FloatMap:
 
     At or above HALFWAY exactly where the foreground is the nearer one: where the two are equal it is background.
     """
-    odds = 1 / (1 + np.exp(-np.clip(difference.astype(np.float64) / softness, -60, 60)))
+    odds = 1 / (1 + np.exp(-np.clip(difference / np.float32(softness), -60, 60)))
     below = np.nextafter(np.float32(HALFWAY), np.float32(0))
     scores: FloatMap = np.where(difference > 0, np.maximum(odds, HALFWAY), np.minimum(odds, below)).astype(np.float32)
     return scores

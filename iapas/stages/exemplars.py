@@ -162,7 +162,9 @@ def refer(
 
 def image_digest(image: Image) -> str:
     """64 hex digits over the pixels of an (H, W, 3) uint8 image, whatever file they came in."""
-    return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
+    digest = hashlib.sha256(repr(image.shape).encode())
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()
 
 
 def combined(zero_shot: FloatMap, few_shot: FloatMap, how: Literal["odds", "max"]) -> FloatMap:
