@@ -25,13 +25,13 @@ import numpy as np
 from benchmark_page import write_section
 
 from iapas import Segmenter
-from iapas.config import Reading
 from iapas.embedded.exemplars import FilterBank
 from iapas.evaluation.pixels import PixelPool
 from iapas.files.images import read_image
 from iapas.files.supports import read_supports
 from iapas.files.truth import read_truth
 from iapas.prompting.lexicons import load_lexicon
+from iapas.settings import Reading
 from iapas.stages.exemplars import FeatureMatching, combined
 from iapas.types import FloatMap, ObjectProfile
 

@@ -7,12 +7,13 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "iapas"
 
-GROUND = {"errors", "types", "shipped", "config", "protocols"}
+GROUND = {"errors", "types", "shipped", "settings", "config", "protocols"}
 MAY_IMPORT = {
     "errors": set(),
     "types": set(),
     "shipped": {"errors"},
-    "config": {"errors", "shipped"},
+    "settings": set(),
+    "config": {"errors", "shipped", "settings"},
     "protocols": {"types"},
     "core": {"types", "errors"},
     "embedded": GROUND | {"core"},

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from iapas.config import Config, Reading
+from iapas.config import Config
 from iapas.core.oracle import select_masks
 from iapas.errors import ImageError, OutputError, RunError
 from iapas.evaluation.data import Item
@@ -31,6 +31,7 @@ from iapas.run.progress import progress
 from iapas.run.signals import Signals
 from iapas.run.worker import failure
 from iapas.segmenter import Segmenter
+from iapas.settings import Reading
 from iapas.types import BoolMap, FloatMap
 
 log = logging.getLogger("iapas")

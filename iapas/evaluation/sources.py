@@ -10,13 +10,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from iapas.config import Reading
 from iapas.errors import ImageError, OutputError, UsageError
 from iapas.evaluation.data import Item
 from iapas.files.images import read_image, read_mask
 from iapas.files.manifest import Row, read_rows
 from iapas.files.provenance import read_run
 from iapas.files.results import check_id, read_score_map, result_path
+from iapas.settings import Reading
 from iapas.types import BoolMap, FloatMap
 
 ANY_SIZE = Reading(max_pixels=2_000_000_000)

@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from iapas.config import Reading
 from iapas.errors import ImageFormatRefused, ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnreadable
+from iapas.settings import Reading
 
 EXTENSIONS = {
     ".png": "png",

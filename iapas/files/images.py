@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 import cv2
 
-from iapas.config import Reading
 from iapas.errors import ImageError, ImageTooLarge, ReadDenied, ReadVanished
 from iapas.files import raster, tiff
 from iapas.files.formats import EXTENSIONS, recognise
 from iapas.files.names import shown
 from iapas.files.pixels import to_rgb, upright
+from iapas.settings import Reading
 from iapas.types import BoolMap, Image
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)

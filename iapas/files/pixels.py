@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pillow
 
-from iapas.config import Reading
 from iapas.errors import ImageNonfinite, ImageUnreadable
+from iapas.settings import Reading
 from iapas.types import BoolMap, Image
 
 Array = npt.NDArray[Any]

@@ -10,11 +10,11 @@ import numpy as np
 from PIL import BmpImagePlugin, GifImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 from PIL import Image as Pillow
 
-from iapas.config import Reading
 from iapas.errors import ImageUnreadable
 from iapas.files.decoding import chosen_frames, decoding
 from iapas.files.formats import Header, check_size, read_header
 from iapas.files.pixels import Samples, from_pillow
+from iapas.settings import Reading
 
 # Opened by class, not with Image.open: nothing but the recognised format is ever tried, and Pillow's
 # process-wide pixel limit stays as it is for others, while ours (checked on the header) holds here.

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from iapas.config import Reading
 from iapas.errors import ConfigError, ImageError
 from iapas.files.formats import EXTENSIONS
 from iapas.files.images import read_image
 from iapas.files.names import shown
 from iapas.files.truth import read_truth
+from iapas.settings import Reading
 from iapas.types import BoolMap, Image
 
 LAYOUT = "it must hold images/ and masks/ with files of equal stems, or one such folder for each kind of defect"

@@ -18,12 +18,12 @@ import numpy as np
 import tifffile
 from PIL import TiffImagePlugin
 
-from iapas.config import Reading
 from iapas.errors import ImageMultiframe, ImageTruncated, ImageUnreadable
 from iapas.files.decoding import chosen_frames, decoding
 from iapas.files.formats import check_size
 from iapas.files.pixels import Array, Samples, from_pillow
 from iapas.files.raster import Decoded
+from iapas.settings import Reading
 
 _TYPE_SIZES = (1, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 8, 8, 8, 8, 8)
 _MAX_PAGES = 10_000

@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from iapas.config import Reading
 from iapas.errors import ImageUnreadable, MissingError, ReadDenied, ReadVanished
 from iapas.files.formats import EXTENSIONS
 from iapas.files.images import read_image
 from iapas.files.names import shown
+from iapas.settings import Reading
 from iapas.types import BoolMap
 
 Rule = Literal["half", "any"]

@@ -15,8 +15,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
-from iapas.config import GeneratorSettings
 from iapas.errors import ConfigError, MissingError
+from iapas.settings import GeneratorSettings
 
 log = logging.getLogger("iapas")
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from iapas.config import DecoderSettings, EverythingSettings
 from iapas.core.boxes import nms
 from iapas.core.islands import drop_islands, fill_holes
 from iapas.core.tiles import Frame
 from iapas.models.loading import Runtime
 from iapas.models.sam import SamDecoder
 from iapas.models.upsampling import Upsampling
+from iapas.settings import DecoderSettings, EverythingSettings
 from iapas.types import BoolMap, FloatMap, Image, MaskCrop, Regions
 
 EDGE = 20

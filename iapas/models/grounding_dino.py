@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from iapas.config import DetectorSettings
 from iapas.core.boxes import clip_boxes, nms
 from iapas.errors import OutOfMemory
 from iapas.models import memory
@@ -19,6 +18,7 @@ from iapas.models.captions import Caption, captions
 from iapas.models.grounding_network import Found, Network
 from iapas.models.loading import Runtime
 from iapas.models.pictures import pixels
+from iapas.settings import DetectorSettings
 from iapas.types import FloatMap, Image, Phrase, Regions
 
 _STEPS = (1.0, 0.75, 0.5)

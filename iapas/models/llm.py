@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from iapas.config import GeneratorSettings
 from iapas.errors import ConfigError, MissingError
 from iapas.models import memory
 from iapas.models.loading import Runtime, load, quiet
+from iapas.settings import GeneratorSettings
 
 ENDS = ("<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>")
 """Tokens that end a turn in known chat formats: early configs of LLaMA-3 do not name theirs, and never end."""

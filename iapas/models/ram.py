@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image as Pillow
 
-from iapas.config import TaggerSettings
 from iapas.errors import ConfigError
 from iapas.models import memory
 from iapas.models.loading import Runtime
 from iapas.models.precision import computing, finite
 from iapas.models.registry import require_packages
+from iapas.settings import TaggerSettings
 from iapas.types import FloatMap, Image
 
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from iapas.config import Config, ExemplarSettings
+from iapas.config import Config
 from iapas.errors import ConfigError, MissingError
+from iapas.settings import ExemplarSettings
 
 PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "huggingface_hub")
 """What running a model takes; huggingface_hub comes with transformers."""

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from iapas.config import DecoderSettings
 from iapas.core.boxes import clip_boxes
 from iapas.models import memory, precision
 from iapas.models.loading import Runtime, load, model_kind
@@ -19,6 +18,7 @@ from iapas.models.pictures import pixels
 from iapas.models.sam_attention import make_lean
 from iapas.models.sam_networks import Family, Features, family, predict
 from iapas.models.upsampling import Axis, Upsampling
+from iapas.settings import DecoderSettings
 from iapas.types import FloatMap, Image, MaskCrop
 
 T = TypeVar("T")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from iapas.config import GeneratorSettings
 from iapas.errors import ModelNonfinite
 from iapas.prompting.replies import Reading, read_reply
 from iapas.prompting.templates import Template
 from iapas.protocols import Answer, Chat, PromptContext, PromptGenerator
+from iapas.settings import GeneratorSettings
 from iapas.types import Image, Phrase
 
 MAX_REPLY = 2000

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from iapas import __version__
-from iapas.config import Reading, fingerprint
+from iapas.config import fingerprint
 from iapas.errors import ConfigError, OutputError, RunError
 from iapas.files.atomic import write_bytes, write_text
 from iapas.files.inputs import Source, list_images
@@ -29,6 +29,7 @@ from iapas.models.checksums import folder_digest
 from iapas.models.exemplars import pdn
 from iapas.models.exemplars.extractors import KINDS, squares
 from iapas.models.loading import Runtime, load, model_kind
+from iapas.settings import Reading
 from iapas.training.curve import Point, curve_csv, curve_svg
 from iapas.training.feeding import Batch, Stream
 

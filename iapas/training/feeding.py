@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iapas.config import Reading
 from iapas.errors import ImageError, UsageError
 from iapas.files.images import read_image
 from iapas.files.inputs import Source
+from iapas.settings import Reading
 from iapas.types import Image
 
 log = logging.getLogger("iapas")

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from iapas import Segmenter
-from iapas.config import Reading
 from iapas.core.metrics import judge, rank_values
 from iapas.embedded.exemplars import FilterBank
 from iapas.files.images import read_image
 from iapas.files.truth import read_truth
+from iapas.settings import Reading
 from iapas.stages.exemplars import FeatureMatching, combined
 from iapas.types import ObjectProfile, Phrase
 

@@ -11,12 +11,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "stages"))
 from stage_fakes import FakeDetector, FakeTagger, image
 
-from iapas.config import GeneratorSettings
 from iapas.files.profiles import read_profiles, write_profiles
 from iapas.prompting.asking import ChatPrompts
 from iapas.prompting.lexicons import LexiconPrompts, load_lexicon
 from iapas.prompting.templates import load_template
 from iapas.protocols import PromptContext
+from iapas.settings import GeneratorSettings
 from iapas.stages.describe import describe
 from iapas.stages.segment import Rules, segment
 

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image, ImageFile
 
 from iapas import errors
-from iapas.config import Reading
 from iapas.errors import UsageError
 from iapas.files import images
 from iapas.files.images import decode_image, read_image
 from iapas.files.inputs import list_images
+from iapas.settings import Reading
 
 CORPUS = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "make_fault_corpus.py")))
 READING = Reading()

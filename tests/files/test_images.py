@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from iapas.config import Reading
 from iapas.errors import ImageError, ImageMultiframe, ImageNonfinite, ImageTooLarge, ImageTruncated, ImageUnreadable
 from iapas.files.images import Picture, decode_image, read_image, read_mask
 from iapas.files.pixels import Samples, to_rgb, upright
+from iapas.settings import Reading
 
 CORPUS = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "make_fault_corpus.py")))
 READING = Reading()

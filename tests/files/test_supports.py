@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from iapas.config import Reading
 from iapas.errors import ConfigError
 from iapas.files.supports import read_supports
+from iapas.settings import Reading
 
 
 def write(path, array):

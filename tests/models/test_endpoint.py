@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from iapas.config import GeneratorSettings
 from iapas.errors import ConfigError, MissingError
 from iapas.models import endpoint
 from iapas.models.endpoint import EndpointChat
@@ -16,6 +15,7 @@ from iapas.prompting.asking import ChatPrompts
 from iapas.prompting.lexicons import LexiconPrompts, load_lexicon
 from iapas.prompting.templates import load_template
 from iapas.protocols import PromptContext
+from iapas.settings import GeneratorSettings
 
 KEY = "sk-a-secret-of-tests"
 

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from iapas.config import EverythingSettings
 from iapas.core.boxes import nms, overlaps
 from iapas.errors import ModelNonfinite
 from iapas.models.everything import Everything, crop_frames, cut_off, point_grid
 from iapas.models.loading import Runtime
+from iapas.settings import EverythingSettings
 
 ALL = EverythingSettings(points_per_side=5, chunk=7, iou=0, stability=0, nms=1)
 """Nothing is a copy of anything: of boxes that overlap by more than all of them, the best."""

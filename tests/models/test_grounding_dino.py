@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iapas.config import DetectorSettings
 from iapas.core.boxes import overlaps
 from iapas.errors import ConfigError, MissingError, ModelNonfinite, OutOfMemory
+from iapas.settings import DetectorSettings
 from iapas.types import Phrase
 
 NAMES = ("grounding-dino-tiny", "mm-grounding-dino-tiny")

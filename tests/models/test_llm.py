@@ -7,7 +7,6 @@ import weakref
 
 import pytest
 
-from iapas.config import GeneratorSettings
 from iapas.errors import ConfigError, MissingError, ModelNonfinite
 from iapas.models import llm, memory
 from iapas.models.llm import LlmChat
@@ -16,6 +15,7 @@ from iapas.prompting.asking import ChatPrompts
 from iapas.prompting.lexicons import LexiconPrompts, load_lexicon
 from iapas.prompting.templates import Template
 from iapas.protocols import PromptContext
+from iapas.settings import GeneratorSettings
 from iapas.types import Phrase
 
 NUT = PromptContext("metal nut")

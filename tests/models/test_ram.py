@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iapas.config import TaggerSettings, load_config
+from iapas.config import load_config
 from iapas.errors import ConfigError, MissingError, ModelNonfinite, OutOfMemory
 from iapas.models import ram
 from iapas.models.loading import Runtime
 from iapas.models.ram import RamTagger, fired, prepared, read_tags, read_thresholds
 from iapas.models.registry import locate, named_by
+from iapas.settings import TaggerSettings
 
 PARITY = Path(__file__).parents[1] / "parity"
 KINDS = ("ram-swin-large", "ram-plus-swin-large")

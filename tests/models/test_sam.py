@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iapas.config import DecoderSettings
 from iapas.errors import ConfigError, MissingError, ModelNonfinite, OutOfMemory
 from iapas.models import sam_networks
 from iapas.models.loading import Runtime
 from iapas.models.sam import SamDecoder, mask_decoder
+from iapas.settings import DecoderSettings
 
 SETTINGS = DecoderSettings(name="sam", chunk=3)
 PADDED = ("sam-vit-base", "sam-hq-vit-base")

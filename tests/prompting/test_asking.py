@@ -1,12 +1,12 @@
 import pytest
 
-from iapas.config import GeneratorSettings
 from iapas.errors import ModelNonfinite
 from iapas.profile_checks import profile_warnings
 from iapas.prompting.asking import MAX_REPLY, ChatPrompts
 from iapas.prompting.lexicons import Lexicon, LexiconPrompts
 from iapas.prompting.templates import Template
 from iapas.protocols import PromptContext
+from iapas.settings import GeneratorSettings
 from iapas.types import ObjectProfile, Phrase
 
 TEMPLATE = Template("test", "Be brief.", "Faults of {object}?")

@@ -8,11 +8,11 @@ import sys
 import numpy as np
 from stage_fakes import FakeDetector, FakeTagger
 
-from iapas.config import GeneratorSettings
 from iapas.files.profiles import profiles_text
 from iapas.prompting.asking import ChatPrompts
 from iapas.prompting.lexicons import LexiconPrompts, load_lexicon
 from iapas.prompting.templates import load_template
+from iapas.settings import GeneratorSettings
 from iapas.stages.describe import describe
 
 BOXES = {

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from iapas.config import Reading
 from iapas.errors import ImageError
 from iapas.evaluation.datasets.layout import Layout
 from iapas.evaluation.datasets.opening import layout_of
@@ -23,6 +22,7 @@ from iapas.files.images import read_image
 from iapas.files.names import escaped, shown
 from iapas.files.truth import as_truth, read_labels
 from iapas.run.progress import progress
+from iapas.settings import Reading
 
 EXAMPLES = 5
 """Of each finding so many are named."""

@@ -18,12 +18,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from iapas.config import Reading
 from iapas.errors import ImageError, OutputError
 from iapas.files.exports.finished import FinishedRun
 from iapas.files.images import read_mask
 from iapas.files.regions import mask_of, read_regions
 from iapas.files.results import read_score_map, result_path
+from iapas.settings import Reading
 from iapas.types import BoolMap, FloatMap
 
 DEFECT = "defect"

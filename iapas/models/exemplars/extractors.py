@@ -13,7 +13,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from iapas.config import DecoderSettings
 from iapas.errors import ConfigError
 from iapas.models import memory, precision
 from iapas.models.exemplars import pdn
@@ -22,6 +21,7 @@ from iapas.models.pictures import pixels
 from iapas.models.sam import SamDecoder
 from iapas.models.sam_networks import FAMILIES, Features
 from iapas.protocols import FeatureExtractor
+from iapas.settings import DecoderSettings
 from iapas.types import FloatMap, Image
 
 Look = Callable[[Any, Any], Any]

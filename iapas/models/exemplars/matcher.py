@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from iapas.config import DecoderSettings
 from iapas.models import memory
 from iapas.models.exemplars.assignment import Indices, assign, evenly, transport
 from iapas.models.exemplars.masks import cells_of, classes, touched
@@ -24,6 +23,7 @@ from iapas.models.loading import Runtime
 from iapas.models.sam import Encoded, SamDecoder
 from iapas.models.upsampling import Upsampling
 from iapas.protocols import FeatureExtractor
+from iapas.settings import DecoderSettings
 from iapas.types import BoolMap, FloatMap, Image, MaskCrop
 
 MANY = 40  # matched cells, of which from here on the better half is taken

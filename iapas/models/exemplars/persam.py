@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from iapas.config import DecoderSettings
 from iapas.models import memory
 from iapas.models.exemplars.extractors import coarsest
 from iapas.models.exemplars.masks import classes, full, touched
 from iapas.models.loading import Runtime
 from iapas.models.sam import Encoded, SamDecoder
+from iapas.settings import DecoderSettings
 from iapas.types import FloatMap, Image
 
 

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from iapas.config import DecoderSettings, EverythingSettings
 from iapas.core.fusion import Fusion, fuse
 from iapas.core.matching import HALFWAY
 from iapas.models.everything import Everything
@@ -22,6 +21,7 @@ from iapas.models.exemplars.masks import full
 from iapas.models.loading import Runtime
 from iapas.models.sam import SamDecoder
 from iapas.protocols import Exemplars
+from iapas.settings import DecoderSettings, EverythingSettings
 from iapas.types import BoolMap, FloatMap, Image
 
 Prompts = Literal["points", "points-8x", "centres", "boxes", "centres-boxes", "everything-32", "everything-64"]
