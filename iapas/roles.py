@@ -141,11 +141,14 @@ def referring(config: Config, runtime: GetRuntime, parts: Callable[[Image], Regi
     return Referring.of(exemplars(config, runtime), examples, fusion, settings.combine, cuts)
 
 
-def exemplars(config: Config, runtime: GetRuntime) -> Exemplars:
-    """What finds more of given examples; to be prepared with them."""
+def exemplars(config: Config, runtime: GetRuntime, *, alone: bool = False) -> Exemplars:
+    """What finds more of given examples; to be prepared with them. ``alone``: nothing is combined with its map."""
     settings, first = config.exemplars, None
     if settings.name in ("fm", "sam2-refine"):
-        kinds = (settings.foreground, settings.background, settings.shots)
+        shots = settings.shots
+        if shots == "auto":
+            shots = "joined" if alone or settings.combine == "alone" else "mean"
+        kinds = (settings.foreground, settings.background, shots)
         first = FeatureMatching(extractor(config, runtime), settings.side, *kinds)
         if settings.name == "fm":
             return first

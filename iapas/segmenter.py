@@ -135,8 +135,8 @@ class Segmenter:
         return roles.mask_generator(self.config, lambda: self._runtime)
 
     def exemplars(self) -> Exemplars:
-        """What finds more of given examples, as the config says; the caller prepares it with them, and closes it."""
-        return roles.exemplars(self.config, lambda: self._runtime)
+        """What finds more of given examples, by itself; the caller prepares it with them, and closes it."""
+        return roles.exemplars(self.config, lambda: self._runtime, alone=True)
 
     def threshold(self, profile: ObjectProfile) -> float:
         """The threshold on the score map: the config's, else the calibrated one, else the config's default."""

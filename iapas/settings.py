@@ -159,8 +159,10 @@ class ExemplarSettings(Section):
         "patch", description="prototypes of the defect: means of three cells in a row, every cell, or one mean of all"
     )
     background: Literal["patch", "dense", "pool"] = Field("dense", description="prototypes of what is around it")
-    shots: Literal["mean", "joined"] = Field(
-        "mean", description="of several examples: the mean of their scores, or all prototypes together (the paper)"
+    shots: Literal["auto", "mean", "joined"] = Field(
+        "auto",
+        description="of several examples: the mean of their scores, or all prototypes together (the paper); auto: mean "
+        "with what is found without examples, joined by itself",
     )
     fusion: Literal["none", "sam", "union", "replace"] = Field(
         "none", description="the matched mask with those of the mask decoder's everything mode, or of the detector"

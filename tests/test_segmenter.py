@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from iapas import ObjectProfile, Phrase, Segmenter, load_config
+from iapas import ObjectProfile, Phrase, Segmenter, load_config, roles
 from iapas.core.scoring import ANY_POSITIVE, score_map
 from iapas.errors import ConfigError, ImageError, ImageUnreadable, MissingError, RoiMismatch
 from iapas.files.images import Picture
@@ -188,3 +188,19 @@ def test_a_profile_of_another_machine_works_here(segmenter, surface):
 def test_a_config_object_is_taken_as_it_is():
     config = load_config("embedded")
     assert Segmenter.from_config(config).config is config
+
+
+def test_examples_are_joined_by_themselves_and_averaged_beside_what_is_found_without_them(surface):
+    examples = [(surface(96, 96, seed), np.eye(96, dtype=bool)) for seed in (1, 2)]
+
+    def scores(*assignments, alone=False):
+        method = roles.exemplars(load_config("embedded", assignments), lambda: None, alone=alone)
+        method.prepare(examples)
+        return method.score([surface(96, 96, 3)])[0]
+
+    joined, mean = scores("exemplars.shots=joined"), scores("exemplars.shots=mean")
+    assert not np.array_equal(joined, mean)
+    np.testing.assert_array_equal(scores(), mean)
+    np.testing.assert_array_equal(scores(alone=True), joined)
+    np.testing.assert_array_equal(scores("exemplars.combine=alone"), joined)
+    np.testing.assert_array_equal(scores("exemplars.shots=mean", alone=True), mean)
