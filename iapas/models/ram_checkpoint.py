@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from iapas.models.loading import Runtime, quiet
 from iapas.models.ram_names import IGNORED, expected, for_backbone, for_head, shape_of
 from iapas.models.ram_network import Head, Network
 from iapas.models.registry import OFFICIAL, require_packages
+from iapas.models.tensors import read_pth, read_safetensors, require_shapes
 
 CONVERTED = "model.safetensors"
 TAGS, THRESHOLDS = checksums.ADDED
@@ -30,7 +30,6 @@ TAGS, THRESHOLDS = checksums.ADDED
 _SCALE = math.log(1 / 0.07)  # RAM++'s reweight_scale where a checkpoint lacks it, as in the official code
 
 _AGAIN = "it must be ram_swin_large_14m.pth or ram_plus_swin_large_14m.pth, or be converted from one of them, and whole"
-_NAMED = 5
 
 
 def weights_file(folder: Path) -> Path:
@@ -54,16 +53,16 @@ def read(file: Path) -> dict[str, Any]:
     """The tensors that tagging uses, under their official names, checked: all there, of the right shapes."""
     import torch
 
-    raw = _converted(file) if file.suffix == ".safetensors" else _official(file)
+    raw = read_safetensors(file, _AGAIN) if file.suffix == ".safetensors" else read_pth(file, _AGAIN, key="model")
     state = {name.replace("vision_multi", "tagging_head"): value for name, value in raw.items()}
     state = {name: value for name, value in state.items() if not IGNORED.match(name)}
     try:
         shape = shape_of(state)
         if shape.descriptions > 1:
             state.setdefault("reweight_scale", torch.tensor(_SCALE))
-        _check(state, dict(expected(shape)))
     except MissingError as error:
         raise MissingError(f"{file}: {error}", _AGAIN) from None
+    require_shapes(state, dict(expected(shape)), "RAM", file, _AGAIN)
     return state
 
 
@@ -122,46 +121,3 @@ def convert(official: Path, out: Path) -> Path:
             shutil.copyfile(official.parent / name, out / name)
     checksums.write_sums(out)
     return out
-
-
-def _check(state: dict[str, Any], wanted: dict[str, tuple[int, ...]]) -> None:
-    """Raise MissingError for tensors that are not there, not known, or of another shape."""
-    problems = (
-        ("are missing", sorted(wanted.keys() - state.keys())),
-        ("are not RAM's", sorted(state.keys() - wanted.keys())),
-        ("have another shape", sorted(k for k in wanted.keys() & state.keys() if tuple(state[k].shape) != wanted[k])),
-    )
-    for what, names in problems:
-        if names:
-            shown = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
-            raise MissingError(f"{len(names)} tensors {what}: {shown}")
-
-
-def _converted(file: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        tensors: dict[str, Any] = load_file(file)
-    except (OSError, SafetensorError) as error:
-        raise MissingError(f"{file} cannot be read: {error}", _AGAIN) from error
-    return tensors
-
-
-def _official(file: Path) -> dict[str, Any]:
-    """The tensors of a .pth file. ``weights_only``: a file that wants to run code is refused, not run."""
-    import torch
-
-    try:
-        with file.open("rb") as stream:
-            zipped = stream.read(4) == b"PK\3\4"  # the format that can be mapped, not read whole
-        loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MissingError(f"{file} cannot be read as tensors alone: {reason}", _AGAIN) from error
-    state = loaded.get("model") if isinstance(loaded, dict) else None
-    if not isinstance(state, dict) or not all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
-    ):
-        raise MissingError(f"{file} has no tensors under 'model'", _AGAIN)
-    return state

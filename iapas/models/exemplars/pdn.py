@@ -8,20 +8,19 @@ written: names and shapes are those of the released code.
 from __future__ import annotations
 
 import json
-import pickle
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from iapas.errors import MissingError
 from iapas.models import checksums
 from iapas.models.registry import PDN_FILES, require_packages
+from iapas.models.tensors import read_pth, read_safetensors, require_shapes
 
 Size = Literal["large", "small"]
 
 STRIDE, DEPTH = 4, 384
 
 _AGAIN = "it must be model_large.pth, model_small.pth, or what iapas distill wrote, and whole"
-_NAMED = 5
 
 
 def network(size: Size) -> Any:
@@ -65,7 +64,7 @@ def load(folder: Path) -> Any:
     size, tensors = _read(folder)
     with torch.device("meta"):
         made = network(size)
-    _check(folder, tensors, {name: tuple(value.shape) for name, value in made.state_dict().items()})
+    require_shapes(tensors, {n: tuple(value.shape) for n, value in made.state_dict().items()}, "PDN", folder, _AGAIN)
     made.load_state_dict({name: value.float() for name, value in tensors.items()}, assign=True)
     return made.eval().requires_grad_(False)
 
@@ -86,9 +85,9 @@ def save(made: Any, size: Size, folder: Path) -> None:
 def _read(folder: Path) -> tuple[Size, dict[str, Any]]:
     """The size and the tensors in a folder; a distilled network before an official one."""
     if (folder / "config.json").is_file():
-        return _size(folder / "config.json"), _distilled(folder / "model.safetensors")
+        return _size(folder / "config.json"), read_safetensors(folder / "model.safetensors", _AGAIN)
     name, file = next((n, folder / f) for n, f in PDN_FILES.items() if (folder / f).is_file())
-    return cast(Size, name.removeprefix("pdn-")), _official(file)
+    return cast(Size, name.removeprefix("pdn-")), read_pth(file, _AGAIN)
 
 
 def _size(file: Path) -> Size:
@@ -99,41 +98,3 @@ def _size(file: Path) -> Size:
     if size not in ("large", "small"):
         raise MissingError(f"{file}: size must be large or small, got {size!r}", _AGAIN)
     return cast(Size, size)
-
-
-def _distilled(file: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        tensors: dict[str, Any] = load_file(file)
-    except (OSError, SafetensorError) as error:
-        raise MissingError(f"{file} cannot be read: {error}", _AGAIN) from error
-    return tensors
-
-
-def _official(file: Path) -> dict[str, Any]:
-    """The tensors of a .pth file. ``weights_only``: a file that wants to run code is refused, not run."""
-    import torch
-
-    try:
-        loaded = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MissingError(f"{file} cannot be read as tensors alone: {reason}", _AGAIN) from error
-    if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
-        raise MissingError(f"{file} holds more than tensors by name", _AGAIN)
-    return loaded
-
-
-def _check(folder: Path, tensors: dict[str, Any], wanted: dict[str, tuple[int, ...]]) -> None:
-    """Raise MissingError for tensors that are not there, not known, or of another shape."""
-    problems = (
-        ("are missing", sorted(wanted.keys() - tensors.keys())),
-        ("are not PDN's", sorted(tensors.keys() - wanted.keys())),
-        ("have another shape", sorted(k for k in wanted.keys() & tensors if tuple(tensors[k].shape) != wanted[k])),
-    )
-    for what, names in problems:
-        if names:
-            shown = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
-            raise MissingError(f"{folder}: {len(names)} tensors {what}: {shown}", _AGAIN)
