@@ -1,6 +1,6 @@
 """SAM ViT-B at full size against numbers of the original package (segment-anything 1.0), on weights made by a rule.
 
-The numbers lie beside the checkout, in ../shared/parity/segment_anything (parity/README.md there, sections 1 and 6).
+The numbers are not part of the project: the tests skip where its folder shared/parity is not beside the checkout.
 Half a minute of a core: only where IAPAS_SLOW is set.
 """
 
