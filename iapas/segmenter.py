@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from os import PathLike
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,8 +22,8 @@ from iapas.files.images import Picture, read_image
 from iapas.files.profile_cache import cached_profile
 from iapas.files.roi import parse_roi
 from iapas.profile_checks import WARNINGS, profile_warnings, warnings_of
+from iapas.profile_key import profile_key
 from iapas.prompting.lexicons import Lexicon, LexiconPrompts, load_lexicon, split_prompt
-from iapas.prompting.templates import load_template
 from iapas.protocols import Detector, Exemplars, MaskDecoder, MaskGenerator, PromptGenerator, Tagger
 from iapas.stages.describe import describe
 from iapas.stages.exemplars import Referring, refer
@@ -68,7 +66,8 @@ class Segmenter:
         if self.config.describe.tagger == "none" and self.config.describe.generator == "lexicon":
             profile = self._describe(pictures)
         else:
-            profile = cached_profile(self._question(pictures), lambda: self._describe(pictures))
+            key = profile_key(self.config, self._lexicon, [frame for p in pictures for frame in p.frames])
+            profile = cached_profile(key, lambda: self._describe(pictures))
         completed = self.complete(profile)
         for warning in profile_warnings(completed):
             log.warning("%s", warning)
@@ -102,11 +101,9 @@ class Segmenter:
         known = self.describe([picture]) if profile is None else self.complete(profile)
         return self._segment([picture], known)[0]
 
-    def segment_batch(self, images: Sequence[Source], profile: ObjectProfile | None = None) -> list[Segmentation]:
+    def segment_batch(self, images: Sequence[Source], profile: ObjectProfile) -> list[Segmentation]:
         """The results of several images that the models take together; as ``segment``, one failing fails all."""
-        pictures = [self._picture(image) for image in images]
-        known = self.describe(pictures[:1]) if profile is None else self.complete(profile)
-        return self._segment(pictures, known)
+        return self._segment([self._picture(image) for image in images], self.complete(profile))
 
     def segment_many(self, images: Iterable[Source], profile: ObjectProfile | None = None) -> Iterator[Segmentation]:
         """The results of many images, one after the other, in their order; holds one batch of images at a time.
@@ -145,7 +142,8 @@ class Segmenter:
             return float(verdict.threshold)
         if profile.threshold is not None:
             return profile.threshold
-        return ANY_POSITIVE if verdict.default == "positive" else float(verdict.default)
+        default = verdict.with_examples if self.config.exemplars.support else verdict.default
+        return ANY_POSITIVE if default == "positive" else float(default)
 
     def close(self) -> None:
         """Give the memory of all models back; they are loaded again when they are used again."""
@@ -173,20 +171,6 @@ class Segmenter:
             material=settings.material,
             by_tags=settings.object == "tags",
         )
-
-    def _question(self, pictures: Sequence[Picture]) -> Any:
-        """All that a profile made by models hangs on, as plain data."""
-        settings = self.config.results()
-        return {
-            **{key: settings[key] for key in ("reading", "describe", "tagger", "generator", "detector", "models")},
-            "roi": settings["verdict"]["roi"],
-            "device": self.config.run.device,
-            "contents": roles.model_digests(self.config, (1,)),
-            "tag files": [_hash(file) for file in (self.config.tagger.tags, self.config.tagger.thresholds)],
-            "template": astuple(load_template(self.config.generator.template)),
-            "lexicon": [self._lexicon.phrases, sorted(self._lexicon.words.items())],
-            "images": [hashlib.sha256(frame.tobytes()).hexdigest() for p in pictures for frame in p.frames],
-        }
 
     def _picture(self, source: Source) -> Picture:
         if isinstance(source, Picture):
@@ -287,12 +271,6 @@ class Segmenter:
     def _referring(self) -> Referring | None:
         """The examples, prepared once; None where the config names none."""
         return roles.referring(self.config, lambda: self._runtime, lambda image: self._parts.generate(image))
-
-
-def _hash(file: str) -> str:
-    """Of its contents; "" for no file, or one that its reader will complain about."""
-    path = Path(file).expanduser()
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 @dataclass(frozen=True)

@@ -210,12 +210,15 @@ class Verdict(Section):
         "auto", description="on the score map; auto: the profile's, else default"
     )
     default: float | Literal["positive"] = Field(0.5, description="threshold of an uncalibrated profile")
+    with_examples: float = Field(
+        0.5, description="in default's place where exemplars.support is given: the examples are nearer than the rest"
+    )
     min_area: int = Field(0, ge=0, description="connected defects of fewer pixels are dropped")
     roi: str = Field(
         "", description="x,y,width,height in pixels, or a mask image (white: look here); empty: everywhere"
     )
 
-    @field_validator("threshold", "default")
+    @field_validator("threshold", "default", "with_examples")
     @classmethod
     def _positive(cls, value: float | str) -> float | str:
         if isinstance(value, float) and not value > 0:

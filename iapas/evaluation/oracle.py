@@ -26,7 +26,7 @@ from iapas.files.images import read_image, read_mask
 from iapas.files.provenance import WAY_OUT, new_run
 from iapas.files.results import check_id, mask_png, result_path
 from iapas.protocols import MaskGenerator
-from iapas.run.loop import contents
+from iapas.run.contents import contents
 from iapas.run.progress import progress
 from iapas.run.signals import Signals
 from iapas.run.worker import failure

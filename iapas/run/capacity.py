@@ -12,7 +12,7 @@ from iapas.config import Config
 from iapas.run.worker import Work
 from iapas.run.workers import Pool, Setup
 
-_GROUP = 16  # images in memory at once in a process with models, besides those that wait to be written
+_GROUP = 16  # images that a process with models is given at once; in memory are those of three batches
 
 
 def open_pool(config: Config, setup: Setup, work: Work, tasks: int, *, grouped: bool = False) -> Pool:

@@ -10,6 +10,7 @@ from typing import Any
 from iapas.config import Config
 from iapas.files.inputs import list_images
 from iapas.files.profiles import write_profiles
+from iapas.roles import check
 from iapas.run.capacity import open_pool
 from iapas.run.loop import Inputs, log_profile_warnings
 from iapas.run.products import by_config, describe_products, sample_paths
@@ -25,6 +26,7 @@ def describe_run(
     sources = list_images([os.fspath(given) for given in inputs]).sources
     product_of = by_config(config)
     products = {product_of(source.id) for source in sources}
+    check(config, (1,))
     setup = partial(set_up, make, config, Path())
     with Signals() as signals, open_pool(config, setup, work, len(products)) as pool:
         paths = sample_paths(sources, products, product_of)

@@ -17,17 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from iapas.config import Config
-from iapas.errors import ConfigError, ReadDenied
+from iapas.errors import ReadDenied
 from iapas.files.atomic import clean_temporaries, write_text
 from iapas.files.inputs import Source, default_name, list_images
 from iapas.files.manifest import KEYS, Row
 from iapas.files.profiles import profiles_text, read_profiles
-from iapas.files.roi import roi_file
 from iapas.files.store import RunFolder, done_rows, open_run
-from iapas.files.supports import read_supports
 from iapas.profile_checks import profile_warnings
-from iapas.roles import check, model_digests
+from iapas.roles import check
 from iapas.run.capacity import open_pool, worker_count
+from iapas.run.contents import contents
 from iapas.run.products import ProductOf, by_config, describe_products, sample_paths
 from iapas.run.progress import progress
 from iapas.run.signals import Signals
@@ -196,23 +195,6 @@ def dry_run(
 def default_out(inputs: Inputs) -> Path:
     """``runs/<first input's name>``."""
     return Path("runs") / default_name([os.fspath(given) for given in inputs])
-
-
-def contents(config: Config) -> dict[str, str]:
-    """The hash of each file, folder of examples or model that the config names and that changes results.
-
-    Raises ConfigError, and MissingError for a model that is not there or not what its checksums say.
-    """
-    hashes = {}
-    roi = roi_file(config)
-    if roi is not None:
-        try:
-            hashes["verdict.roi"] = hashlib.sha256(Path(roi).read_bytes()).hexdigest()
-        except OSError as error:
-            raise ConfigError(f"verdict.roi {roi!r} cannot be read: {error.strerror or error}") from error
-    if config.exemplars.support:
-        hashes["exemplars.support"] = read_supports(config.exemplars.support, config.reading).digest
-    return hashes | model_digests(config, (2,))
 
 
 def _process(job: _Job, quiet: bool) -> dict[str, ObjectProfile]:

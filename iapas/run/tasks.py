@@ -94,15 +94,20 @@ def _describe(state: Worker, task: DescribeTask) -> ObjectProfile:
 def _segment_group(state: Worker, tasks: Sequence[SegmentTask]) -> Iterator[Done | Failure]:
     """In batches; the next ones are read, and the last one's files written, while a batch is worked on."""
     size = state.segmenter.batch_size
+    batches = [tasks[at : at + size] for at in range(0, len(tasks), size)]
     with ThreadPoolExecutor(_THREADS) as threads:
-        reads = [threads.submit(_read, state, task) for task in tasks]
+
+        def read(batch: Sequence[SegmentTask]) -> list[Future[tuple[Picture | None, Row]]]:
+            return [threads.submit(_read, state, task) for task in batch]
+
+        ahead = read(batches[0])
         written: list[Future[Row]] = []
         seconds = 0.0
-        for at in range(0, len(tasks), size):
+        for number, batch in enumerate(batches, start=1):
             start = time.monotonic()
             cv2.setRNGSeed(0)
-            batch, found = tasks[at : at + size], [read.result() for read in reads[at : at + size]]
-            reads[at : at + size] = [Future()] * len(batch)  # let go of the pictures
+            found = [reading.result() for reading in ahead]
+            ahead = read(batches[number]) if number < len(batches) else []
             results = _segment_batch(state, batch, [picture for picture, _ in found])
             before, written = (
                 written,

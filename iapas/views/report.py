@@ -21,7 +21,7 @@ from iapas.views.markup import count, mapping, name, note, table, text
 from iapas.views.report_images import images_section
 from iapas.views.report_pictures import Pictures
 from iapas.views.report_scores import histogram, largest_score, phrase_table, slider, slider_words
-from iapas.views.report_tally import Row, Tally, score, threshold_of
+from iapas.views.report_tally import Row, Tally, score, threshold_of, verdict_rules
 
 MOST_ROWS = 2000
 """Images listed, highest scores first; the page says where the others are."""
@@ -49,7 +49,7 @@ def report_html(
     """
     tally = Tally()
     shown = heapq.nsmallest(MOST_ROWS, tally.completed(rows), key=lambda row: (-score(row), row["id"]))
-    rules = mapping(mapping(run.get("config")).get("verdict"))
+    rules = verdict_rules(run)
     thresholds = {key: threshold_of(profiles.get(key), rules)[0] for key in ("", *profiles)}
     used = {thresholds[key] for key in profiles or thresholds}
     common = used.pop() if len(used) == 1 else None

@@ -82,6 +82,15 @@ def hundredths(value: float) -> int:
     return k if np.float32(value) >= np.float32(k / 100) else k - 1
 
 
+def verdict_rules(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The config's section ``verdict`` as the run took it: with examples their threshold is the default."""
+    config = mapping(run.get("config"))
+    rules = dict(mapping(config.get("verdict")))
+    if mapping(config.get("exemplars")).get("support"):
+        rules["default"] = rules.get("with_examples")
+    return rules
+
+
 def threshold_of(profile: ObjectProfile | None, rules: Mapping[str, Any]) -> tuple[float | None, str, str]:
     """The verdict's threshold by a config's section ``verdict``; it in words; and where it comes from."""
     chosen, default = rules.get("threshold", "auto"), rules.get("default")

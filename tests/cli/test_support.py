@@ -79,6 +79,16 @@ def test_alone_and_together_and_the_whole_map_is_the_sum_of_its_regions(place):
     assert {region["phrase"] for region in regions} == {"like the examples"}
 
 
+def test_with_any_positive_score_as_the_default_the_whole_picture_is_no_defect(place):
+    """A map that was compared with examples is positive everywhere; the paper's threshold would take all of it."""
+    run(place, **{"verdict.default": "positive"})
+    for name in ("0.png", "2.png"):
+        mask = cv2.imdecode(np.fromfile(place / f"run/masks/{name}.png", np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert (mask > 0).mean() < 0.5
+    assert rows(place / "run")["2.png"]["verdict"] == "ok"
+    assert "any score over 0" not in (place / "run/report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("models", "changes"),
     [
