@@ -29,12 +29,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import cv2
 import numpy as np
+from benchmark_page import write_section
 
 BOXES = 20
 OBJECT = "metal plate"
 PHRASES = ("scratch", "crack", "hole", "dark stain", "bright spot", "dent", "broken edge", "rough patch", "rust")
 APPENDED = ("abnormal", "defect", OBJECT)
-BEGIN, END = "<!-- scripts/bench_pipeline.py: begin -->", "<!-- scripts/bench_pipeline.py: end -->"
 WAYS = ("reference", "separate", "joint", "fast")
 
 
@@ -103,7 +103,7 @@ def ours(models: Path, sam: str, device: str, way: str) -> Callable[[np.ndarray]
     return lambda image: len(segmenter.segment(image, profile).regions)
 
 
-def child(way: str, given: argparse.Namespace) -> None:
+def child(way: str, sam: str, given: argparse.Namespace) -> None:
     """Run one way over the pictures, and print what it took."""
     import torch
 
@@ -111,8 +111,8 @@ def child(way: str, given: argparse.Namespace) -> None:
 
     settle()  # glibc keeps freed tensors otherwise: the reference would not fit
     torch.set_num_threads(given.threads)
-    make = reference if way == "reference" else ours
-    run = make(given.models, given.sam, given.device, *([] if way == "reference" else [way]))
+    prepare = reference if way == "reference" else ours
+    run = prepare(given.models, sam, given.device, *([] if way == "reference" else [way]))
     width, height = (int(side) for side in given.size.split("x"))
     seconds, masks = [], 0
     warm_up, *images = pictures(given.images + 1, width, height)
@@ -131,15 +131,25 @@ def child(way: str, given: argparse.Namespace) -> None:
     print(json.dumps({"seconds": seconds, "peak_mb": peak, "gpu_mb": gpu, "masks": masks}))
 
 
-def measure(way: str, given: argparse.Namespace) -> dict[str, Any]:
+def measure(way: str, sam: str, given: argparse.Namespace) -> dict[str, Any]:
     """What ``way`` took, in a process of its own."""
-    command = [sys.executable, __file__, "--child", way, "--models", str(given.models), "--sam", given.sam]
+    command = [sys.executable, __file__, "--child", way, "--models", str(given.models), "--sam", sam]
     command += ["--images", str(given.images), "--size", given.size, "--device", given.device]
     done = subprocess.run([*command, "--threads", str(given.threads)], check=True, stdout=subprocess.PIPE, text=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def table(rows: dict[str, list[dict[str, Any]]], given: argparse.Namespace) -> str:
+def section(sam: str, given: argparse.Namespace) -> str:
+    """Measure every way with one mask decoder, in turn; as Markdown."""
+    rows: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+    for _ in range(given.rounds):
+        for way in WAYS:
+            rows[way].append(measure(way, sam, given))
+            print(way, rows[way][-1], file=sys.stderr, flush=True)
+    return f"### {sam}, {given.device}\n\n{table(rows, sam, given)}"
+
+
+def table(rows: dict[str, list[dict[str, Any]]], sam: str, given: argparse.Namespace) -> str:
     """The rounds of each way as Markdown."""
     import torch
     import transformers
@@ -149,7 +159,7 @@ def table(rows: dict[str, list[dict[str, Any]]], given: argparse.Namespace) -> s
     unit = "CPU seconds" if given.device == "cpu" else "seconds"
     base = min(second for run in rows["reference"] for second in run["seconds"])
     lines = [
-        f"Made by `python scripts/bench_pipeline.py --images {given.images} --sam {given.sam} --device "
+        f"Made by `python scripts/bench_pipeline.py --images {given.images} --sam {sam} --device "
         f"{given.device}`; "
         f"torch {torch.__version__}, transformers {transformers.__version__}, {given.threads} threads, Python "
         f"{platform.python_version()}, pictures of {given.size}, Grounding DINO Swin-T at 800 x 1333, {BOXES} boxes. "
@@ -169,26 +179,13 @@ def table(rows: dict[str, list[dict[str, Any]]], given: argparse.Namespace) -> s
     return "\n".join(lines)
 
 
-def write(file: Path, text: str, title: str) -> None:
-    """Put ``text`` under its title between the marks; other titles there stay."""
-    page = file.read_text()
-    if BEGIN not in page:
-        page += f"\n{BEGIN}\n\n## Foundation models, stage 2\n\n{END}\n"
-    before, rest = page.split(BEGIN)
-    inside, after = rest.split(END)
-    head, *sections = inside.split("\n### ")
-    kept = [section for section in sections if not section.startswith(f"{title}\n")]
-    body = "\n### ".join([head.rstrip("\n") + "\n", *(s.rstrip("\n") + "\n" for s in kept), f"{title}\n\n{text}\n"])
-    file.write_text(f"{before}{BEGIN}{body}\n{END}{after}")
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the table, and write it with ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--size", default="1333x800", help="width x height of the pictures")
-    parser.add_argument("--sam", default="sam-vit-base", choices=["sam-vit-base", "sam-vit-huge"])
+    parser.add_argument("--sam", nargs="+", default=["sam-vit-base"], choices=["sam-vit-base", "sam-vit-huge"])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--models", type=Path)
@@ -196,23 +193,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--child", choices=WAYS, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.child:
-        child(given.child, given)
+        child(given.child, given.sam[0], given)
         return
     with tempfile.TemporaryDirectory() as place:
         given.models = given.models or Path(place)
-        from full_size_models import make
+        from full_size_models import make  # here: a child settles its memory before torch is imported
 
-        for name in ("grounding-dino-tiny", "sam2.1-hiera-tiny", given.sam):
+        for name in ("grounding-dino-tiny", "sam2.1-hiera-tiny", *given.sam):
             make(name, given.models)
-        rows: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
-        for _ in range(given.rounds):
-            for way in WAYS:
-                rows[way].append(measure(way, given))
-                print(way, rows[way][-1], file=sys.stderr, flush=True)
-    text = table(rows, given)
+        text = "\n\n".join(["## Foundation models, stage 2", *(section(sam, given) for sam in given.sam)])
     print(text)
     if given.out:
-        write(given.out, text, f"{given.sam}, {given.device}")
+        write_section(given.out, Path(__file__).name, text + "\n")
 
 
 if __name__ == "__main__":
