@@ -22,15 +22,16 @@ MAY_IMPORT = {
     "prompting": GROUND,
     "files": GROUND | {"core"},
     "views": GROUND | {"core"},
-    "synthesis": GROUND | {"core"},
+    "synthesis": GROUND | {"core", "files"},
     "roles": GROUND | {"core", "files", "prompting", "embedded", "models", "stages"},
-    "training": GROUND | {"core", "files", "models"},
+    "training": GROUND | {"core", "files", "embedded", "synthesis", "models"},
     "profile_checks": GROUND | {"prompting"},
     "profile_key": GROUND | {"prompting", "roles"},
     "segmenter": GROUND | {"core", "files", "prompting", "profile_checks", "profile_key", "stages", "roles"},
     "run": GROUND | {"core", "files", "prompting", "views", "profile_checks", "segmenter", "roles", "models"},
     "evaluation": GROUND | {"core", "files", "views", "segmenter", "run"},
-    "cli": GROUND | {"evaluation", "training", "run", "models", "prompting"},
+    "experiments": GROUND | {"core", "files", "prompting", "views", "stages", "roles", "segmenter", "run", "evaluation"},
+    "cli": GROUND | {"experiments", "evaluation", "training", "synthesis", "run", "models", "prompting", "files"},
 }
 ONLY_IN = {"torch": {"models", "training"}, "transformers": {"models", "training"}}
 
