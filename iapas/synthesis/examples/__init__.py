@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from iapas.synthesis.circuit import circuit_board
-from iapas.synthesis.parts import chipped_tile, rubber_seal, turned_disc
-from iapas.synthesis.surfaces import (
+from iapas.synthesis.examples.circuit import circuit_board
+from iapas.synthesis.examples.parts import chipped_tile, rubber_seal, turned_disc
+from iapas.synthesis.examples.surfaces import (
     brushed_steel,
     brushed_steel_clean,
     cracked_concrete,
