@@ -1,7 +1,9 @@
-"""Where the shipped configs and prompts lie, and the one strict reader of YAML."""
+"""Where the shipped configs and prompts lie, where caches lie, and the one strict reader of YAML."""
 
 from __future__ import annotations
 
+import os
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,21 @@ def path(kind: str, name: str) -> Path:
         raise ConfigError(f"there is no {what} called {name!r}; shipped are: {', '.join(known)}")
     top, _, rest = kind.partition("/")
     return folder(top) / rest / f"{name}.yaml"
+
+
+def cache_root() -> Path:
+    """The folder of all that iapas keeps between runs: IAPAS_CACHE, else ``iapas`` in the user's cache folder.
+
+    That is XDG_CACHE_HOME where it is set; else ~/Library/Caches on a Mac, LOCALAPPDATA on Windows, ~/.cache elsewhere.
+    """
+    own = os.environ.get("IAPAS_CACHE", "")
+    if own:
+        return Path(os.path.abspath(os.path.expanduser(own)))  # noqa: PTH100, PTH111 - these never fail
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):  # noqa: PTH117
+        usual = {"darwin": "~/Library/Caches", "win32": os.environ.get("LOCALAPPDATA", "~/.cache")}
+        base = os.path.expanduser(usual.get(sys.platform, "~/.cache"))  # noqa: PTH111
+    return Path(base) / "iapas"
 
 
 def read_yaml(file: Path) -> dict[str, Any]:

@@ -23,11 +23,19 @@ _KEYS = ("object", "phrases", "object_size", "threshold", "found", "calibration"
 
 def read_profiles(path: str | Path) -> dict[str, ObjectProfile]:
     """The profile of each product (folder, or "" for all). Raises ConfigError, naming the place."""
-    data = _read_json(Path(path))
+    return parse_profiles(_content(Path(path)), str(path))
+
+
+def parse_profiles(content: bytes, where: str) -> dict[str, ObjectProfile]:
+    """The same of a file's ``content``; ``where`` names it in errors."""
+    try:
+        data = json.loads(content, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where}: not valid JSON: {error}") from error
     products = data.get("products") if isinstance(data, dict) and len(data) == 1 else None
     if not isinstance(products, dict) or not products:
-        raise ConfigError(f'{path}: must be {{"products": {{"": {{...}}}}}} with at least one product')
-    return {folder: _profile(entry, f"{path}: product {folder!r}") for folder, entry in products.items()}
+        raise ConfigError(f'{where}: must be {{"products": {{"": {{...}}}}}} with at least one product')
+    return {folder: _profile(entry, f"{where}: product {folder!r}") for folder, entry in products.items()}
 
 
 def profiles_text(profiles: Mapping[str, ObjectProfile]) -> str:
@@ -41,15 +49,13 @@ def write_profiles(path: str | Path, profiles: Mapping[str, ObjectProfile]) -> N
     write_bytes(Path(path), profiles_text(profiles).encode())
 
 
-def _read_json(path: Path) -> Any:
+def _content(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{path}: over {MAX_BYTES} bytes are too many for a profile")
-        return json.loads(path.read_bytes(), object_pairs_hook=_unique)
+        return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not valid JSON: {error}") from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from iapas import shipped
 from iapas.errors import MissingError
 
 SUMS = "SHA256SUMS"
@@ -135,14 +136,13 @@ _session: Known = {}  # what this process has read, where nothing can be written
 
 
 def _memory() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "iapas" / "checksums.json"
+    return shipped.cache_root() / "checksums.json"
 
 
 def _read() -> Known:
     try:
         data = json.loads(_memory().read_text(encoding="utf-8"))
-    except (OSError, ValueError, RuntimeError):  # RuntimeError: there is no home
+    except (OSError, ValueError):
         return {}
     return {k: v for k, v in data.items() if isinstance(v, list)} if isinstance(data, dict) else {}
 

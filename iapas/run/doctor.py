@@ -29,7 +29,7 @@ EXTRAS = {
 }
 """What each extra brings."""
 
-CACHES = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "XDG_CACHE_HOME")
+CACHES = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "XDG_CACHE_HOME", "IAPAS_CACHE", "IAPAS_CACHE_LIMIT")
 
 _PROBE = """
 import json, sys, torch

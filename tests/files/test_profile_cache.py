@@ -1,8 +1,8 @@
-import os
+import hashlib
 
 import pytest
 
-from iapas.files.profile_cache import cache_folder, cached_profile
+from iapas.files.profile_cache import cached_profile
 from iapas.types import ObjectProfile, Phrase
 
 PROFILE = ObjectProfile("nut", (Phrase("dent", "model"),), 0.25, found={"reply": "dent"})
@@ -19,8 +19,8 @@ class Maker:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "iapas" / "profiles"
+    monkeypatch.setenv("IAPAS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "profiles"
 
 
 def test_a_profile_is_made_once_for_a_key(cache):
@@ -43,7 +43,7 @@ def test_a_broken_entry_is_made_again(cache, content):
     cached_profile("key", Maker())
     (entry,) = cache.iterdir()
     whole = entry.read_bytes()
-    entry.write_bytes(content)
+    entry.write_bytes(hashlib.sha256(content).digest() + content)  # whole, as far as the cache can tell
     make = Maker()
     assert cached_profile("key", make) == PROFILE
     assert make.calls == 1
@@ -62,11 +62,3 @@ def test_a_failure_leaves_nothing_behind(cache):
     with pytest.raises(ZeroDivisionError):
         cached_profile("key", lambda: 1 // 0)
     assert not cache.exists()
-
-
-def test_without_a_variable_it_lies_in_the_home(monkeypatch):
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", os.sep + "somewhere")
-    assert cache_folder().as_posix() == "/somewhere/.cache/iapas/profiles"
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert cache_folder().is_absolute()
