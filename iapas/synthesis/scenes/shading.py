@@ -1,0 +1,195 @@
+"""Light on generated surfaces: relief, gloss, lamps, shadows, reflections, and other things that are no defect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from iapas.synthesis.scene import Scene
+from iapas.synthesis.scenes.grains import Size, any_light, between, chance, cloud, rough, spread, tint, unit, white
+from iapas.synthesis.texture import Map, Rng
+from iapas.types import BoolMap
+
+
+@dataclass(frozen=True)
+class Look:
+    """A surface before lamps and oddities: colour (H, W, 3), elements and what is there without them, as in Scene."""
+
+    colour: Map
+    light: tuple[float, float] = (-0.7, -0.7)
+    elements: tuple[BoolMap, ...] = ()
+    bare: Map | None = None
+
+
+def lit(
+    height: Map, light: tuple[float, float], elevation: float = 0.8, gloss: float = 0.0, sharp: float = 20.0
+) -> tuple[Map, Map]:
+    """Shade (1 where flat) and gloss (to be added; 0 where turned away) of a relief, ``height`` in pixels.
+
+    ``elevation``: of the light above the surface, radians. ``sharp``: the exponent of Blinn's gloss.
+    """
+    down = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
+    right = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
+    cos, sin = np.float32(np.cos(elevation)), np.float32(np.sin(elevation))
+    towards = down * np.float32(light[0]) + right * np.float32(light[1])
+    steep = 1 / np.sqrt(1 + np.square(down) + np.square(right))
+    shade: Map = np.maximum((sin - cos * towards) * steep, 0.03) * (1 / sin)
+    if not gloss:
+        return shade, np.zeros_like(shade)
+    half = np.array([cos, 1 + sin]) / np.hypot(cos, 1 + sin)
+    facing = np.clip((np.float32(half[1]) - np.float32(half[0]) * towards) * steep, 0, 1)
+    shine: Map = np.float32(gloss) * np.exp(np.float32(sharp) * (facing - 1) * 2)
+    return shade, shine
+
+
+def hollow(height: Map, across: float, depth: float) -> Map:
+    """A factor below 1 where a place lies lower than what is around it: light does not reach it."""
+    small = cv2.GaussianBlur(height, (0, 0), across) - height
+    return np.exp(-np.float32(depth) * np.maximum(small, 0))
+
+
+def coloured(grey: Map, tone: tuple[float, float, float]) -> Map:
+    """A grey map times a colour: (H, W, 3)."""
+    return cv2.merge([grey * np.float32(share) for share in tone])
+
+
+def toned(grey: Map, amount: Map, below: tuple[float, float, float], above: tuple[float, float, float]) -> Map:
+    """A grey map times a colour that goes from ``below`` where ``amount`` is 0 to ``above`` where it is 1."""
+    return cv2.merge([grey * (np.float32(a) + np.float32(b - a) * amount) for a, b in zip(below, above, strict=True)])
+
+
+def finished(rng: Rng, look: Look, kind: str) -> Scene:
+    """The surface below a lamp, with the oddities that a clean picture may show."""
+    size = look.colour.shape[:2]
+    gain = _lamp(rng, size)
+    add: Map | None = None
+    for share, oddity in ((0.22, _shadow), (0.30, _stains), (0.18, _seam), (0.15, _strip), (0.12, _dust)):
+        if chance(rng, share):
+            gain *= oddity(rng, size)
+    if chance(rng, 0.14):
+        add = _reflection(rng, size)
+    part: BoolMap | None = None
+    colour, bare = look.colour * gain[..., None], look.bare
+    if add is not None:
+        colour += add[..., None]
+    if bare is not None:
+        bare = bare * gain[..., None]
+        if add is not None:
+            bare += add[..., None]
+    scene = Scene(colour, kind, None, look.elements, bare, look.light)
+    return _framed(rng, scene) if chance(rng, 0.13) else scene
+
+
+def _ramp(rng: Rng, size: Size, angle: float | None = None) -> Map:
+    """From about -0.5 to 0.5 across the picture in some direction."""
+    angle = between(rng, 0, 2 * np.pi) if angle is None else angle
+    y = np.linspace(-0.5, 0.5, size[0], dtype=np.float32)[:, None]
+    x = np.linspace(-0.5, 0.5, size[1], dtype=np.float32)[None, :]
+    return x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle))
+
+
+def _lamp(rng: Rng, size: Size) -> Map:
+    gain = np.exp(np.float32(rng.normal(0, 0.35)) * _ramp(rng, size))
+    if chance(rng, 0.45):
+        row, column = between(rng, -0.6, 0.6), between(rng, -0.6, 0.6)
+        y = np.linspace(-0.5, 0.5, size[0], dtype=np.float32)[:, None] - np.float32(row)
+        x = np.linspace(-0.5, 0.5, size[1], dtype=np.float32)[None, :] - np.float32(column)
+        gain /= 1 + np.float32(spread(rng, 0.2, 4.0)) * (np.square(x) + np.square(y))
+    if chance(rng, 0.3):
+        gain *= np.exp(np.float32(between(rng, 0.02, 0.14)) * cloud(rng, size, between(rng, 30, 90) * unit(size)))
+    return gain
+
+
+def _shadow(rng: Rng, size: Size) -> Map:
+    """One soft edge, straight or of something leafy."""
+    soft = spread(rng, 0.02, 0.4)
+    at = _ramp(rng, size) - np.float32(between(rng, -0.35, 0.35))
+    if chance(rng, 0.4):
+        at += np.float32(between(rng, 0.03, 0.12)) * rough(rng, size, between(rng, 15, 60) * unit(size), 6.0)
+    if chance(rng, 0.3):
+        at = np.abs(at) - np.float32(between(rng, 0.03, 0.25))
+    return 1 - np.float32(between(rng, 0.1, 0.6)) * np.clip(at / np.float32(soft) + 0.5, 0, 1)
+
+
+def _stains(rng: Rng, size: Size) -> Map:
+    """Faint unevenness everywhere."""
+    spots = rough(rng, size, spread(rng, 8, 60) * unit(size), 2.0)
+    if chance(rng, 0.5):
+        spots = np.maximum(spots, 0)
+    return np.exp(np.float32(rng.choice((-1, 1)) * between(rng, 0.02, 0.09)) * spots)
+
+
+def _seam(rng: Rng, size: Size) -> Map:
+    """A regular line across the picture: a joint, a weld, a lane mark, an edge between two tones."""
+    at = _ramp(rng, size, None if chance(rng, 0.4) else float(rng.integers(4)) * np.pi / 2 + float(rng.normal(0, 0.02)))
+    at = (at - np.float32(between(rng, -0.42, 0.42))) * np.float32(max(size))
+    edge = np.float32(spread(rng, 0.7, 4) * unit(size))
+    change = spread(rng, 0.5, 1.8)
+    if chance(rng, 0.4):
+        inside = np.clip(at / edge + 0.5, 0, 1)
+    else:
+        wide = np.float32(spread(rng, 0.8, 14) * unit(size))
+        inside = np.clip((wide - np.abs(at)) / edge + 0.5, 0, 1)
+        if chance(rng, 0.3):
+            inside += 0.5 * np.clip((wide - np.abs(at - 3 * wide)) / edge + 0.5, 0, 1)
+    return 1 + np.float32(change - 1) * inside
+
+
+def _strip(rng: Rng, size: Size) -> Map:
+    """A wide band that is a little lighter or darker, soft: uneven rolling, a reflection of the surroundings."""
+    at = _ramp(rng, size, float(rng.integers(2)) * np.pi / 2)
+    bands = np.zeros(size, np.float32)
+    for _ in range(int(rng.integers(1, 5))):
+        wide = np.float32(spread(rng, 0.01, 0.2))
+        bands += np.float32(rng.normal(0, 0.13)) * np.exp(-np.square((at - np.float32(between(rng, -0.5, 0.5))) / wide))
+    return np.exp(bands)
+
+
+def _dust(rng: Rng, size: Size) -> Map:
+    """Specks everywhere, too many and too small to be a defect."""
+    specks = cv2.GaussianBlur(white(rng, size), (0, 0), between(rng, 0.5, 0.9) * unit(size))
+    specks = np.maximum(specks - np.float32(2.3 * specks.std()), 0)
+    return np.maximum(1 + np.float32(rng.choice((-1.0, 1.0)) * spread(rng, 0.2, 1.2)) * specks, 0.1)
+
+
+def _reflection(rng: Rng, size: Size) -> Map:
+    """What a glossy surface mirrors: a lamp, a window with bars, a strip light."""
+    angle = between(rng, 0, np.pi)
+    a = _ramp(rng, size, angle) - np.float32(between(rng, -0.4, 0.4))
+    b = _ramp(rng, size, angle + np.pi / 2) - np.float32(between(rng, -0.4, 0.4))
+    half_a, half_b = spread(rng, 0.03, 0.3), spread(rng, 0.05, 0.9)
+    if chance(rng, 0.5):
+        seen = np.exp(-np.square(a / np.float32(half_a)) - np.square(b / np.float32(half_b)))
+    else:
+        soft = spread(rng, 0.02, 0.2)
+        far = np.maximum(np.abs(a) - np.float32(half_a), np.abs(b) - np.float32(half_b))
+        seen = np.clip(0.5 - far / np.float32(soft), 0, 1)
+    return np.float32(spread(rng, 0.02, 0.4)) * seen
+
+
+def _framed(rng: Rng, scene: Scene) -> Scene:
+    """The surface ends before the picture does, on one to three sides: beyond is a dark or bright ground."""
+    size = scene.colour.shape[:2]
+    inside = np.ones(size, np.float32)
+    level = spread(rng, 0.004, 0.08) if chance(rng, 0.75) else between(rng, 0.3, 0.9)
+    soft = np.float32(spread(rng, 0.8, 5) * unit(size) / max(size))
+    for side in rng.permutation(4)[: int(rng.integers(1, 4))]:
+        far = _ramp(rng, size, float(side) * np.pi / 2 + float(rng.normal(0, 0.01))) + np.float32(0.5)
+        inside *= np.clip((far - np.float32(between(rng, 0.005, 0.09))) / soft + 0.5, 0, 1)
+    ground = np.float32(level) * (1 + np.float32(0.1) * cloud(rng, size, 3)[..., None]) * np.array(tint(rng), np.float32)
+    cover = inside[..., None]
+    bare = None if scene.bare is None else ground + (scene.bare - ground) * cover
+    part = inside > 0.5
+    elements = tuple(element & part for element in scene.elements)
+    return replace(
+        scene,
+        colour=ground + (scene.colour - ground) * cover,
+        bare=bare,
+        part=part,
+        elements=tuple(element for element in elements if element.any()),
+    )
+
+
+__all__ = ["Look", "any_light", "coloured", "finished", "hollow", "lit", "toned"]
