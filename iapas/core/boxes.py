@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from iapas.types import BoolMap, FloatMap, Regions
+from iapas.types import BoolMap, FloatMap, MaskCrop, Regions, crop_frame
 
 
 def clip_boxes(boxes: npt.NDArray[Any], size: tuple[int, int]) -> FloatMap:
@@ -40,6 +41,24 @@ def within_image(regions: Regions) -> Regions:
     boxes = clip_boxes(regions.boxes, regions.size)
     has_area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     return replace(regions, boxes=boxes).take(has_area)
+
+
+def with_masks(regions: Regions, masks: Sequence[MaskCrop]) -> Regions:
+    """Regions with ``masks``, one for each; a mask may pass its box, which then grows to hold it."""
+    boxes, crops = [], []
+    for box, mask in zip(regions.boxes, masks, strict=True):
+        x0, y0, x1, y1 = mask.frame
+        grown = box.copy()
+        if mask.pixels.size:
+            grown[:2] = np.minimum(box[:2], (x0, y0))
+            grown[2:] = np.maximum(box[2:], (x1, y1))
+        left, top, right, bottom = crop_frame(grown, regions.size)
+        crop = np.zeros((bottom - top, right - left), np.uint8)
+        if mask.pixels.size:
+            crop[y0 - top : y1 - top, x0 - left : x1 - left] = mask.pixels
+        boxes.append(grown)
+        crops.append(crop)
+    return replace(regions, boxes=np.array(boxes, np.float32).reshape(-1, 4), crops=tuple(crops))
 
 
 def overlaps(box: npt.NDArray[Any], boxes: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

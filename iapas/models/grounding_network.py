@@ -17,10 +17,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from iapas.errors import ConfigError, MissingError
+from iapas.errors import ConfigError
 from iapas.models.deformable import encode, sample
 from iapas.models.fusion import attend
-from iapas.models.loading import Runtime, load, model_kind
+from iapas.models.loading import Runtime, load, load_tokenizer, model_kind
 from iapas.models.precision import computing, finite
 
 _CLASSES = {
@@ -61,7 +61,7 @@ class Network:
         if kind not in _CLASSES:
             raise ConfigError(f"{folder} holds a model of type {kind!r}, not a Grounding DINO", "see detector.model")
         model = load(_CLASSES[kind], folder, runtime)
-        return cls(model, _tokenizer(folder), runtime)
+        return cls(model, load_tokenizer(folder), runtime)
 
     def features(self, pixels: Any) -> tuple[Any, ...]:
         """The backbone's feature maps for (B, 3, H, W) float32 normalised pixels without padding."""
@@ -132,15 +132,6 @@ class Network:
         from transformers.modeling_outputs import BaseModelOutput
 
         return BaseModelOutput(last_hidden_state=self._texts[key].expand(len(input_ids), -1, -1))
-
-
-def _tokenizer(folder: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise MissingError(f"{folder} has no tokenizer that can be read", "fetch or copy it again") from error
 
 
 def _group_norm(norm: Any, features: Any) -> Any:

@@ -85,6 +85,16 @@ def load(model_class: str, folder: Path, runtime: Runtime, **options: Any) -> An
     return model if "device_map" in options else model.to(runtime.device)
 
 
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer that lies beside a model. Raises MissingError where none can be read."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise MissingError(f"{folder} has no tokenizer that can be read", "fetch or copy it again") from error
+
+
 def model_kind(folder: Path) -> str:
     """The ``model_type`` of a folder's config.json: ``grounding-dino``, ``sam``, ``sam_hq``, ``sam2``..."""
     try:

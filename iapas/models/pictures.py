@@ -9,13 +9,19 @@ import numpy as np
 
 from iapas.types import Image
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's channels, in 0..1
+Channels = tuple[float, float, float]
+
+IMAGENET: tuple[Channels, Channels] = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and deviation of ImageNet's channels, in 0..1."""
 
 
-def pixels(images: Sequence[Image], size: tuple[int, int], device: str) -> Any:
+def pixels(
+    images: Sequence[Image], size: tuple[int, int], device: str, normal: tuple[Channels, Channels] = IMAGENET
+) -> Any:
     """(B, 3, H, W) float32 tensor: the images at ``size`` (height, width), bilinear, antialiased; then normalised.
 
-    The numbers of transformers' PIL processors, up to rounding.
+    ``normal``: mean and deviation of the channels, in 0..1. The numbers of transformers' PIL processors, up to
+    rounding.
     """
     import torch
     from PIL import Image as Pillow
@@ -28,5 +34,5 @@ def pixels(images: Sequence[Image], size: tuple[int, int], device: str) -> Any:
         for image in images
     ]
     stack = torch.from_numpy(np.stack([np.asarray(image) for image in resized])).to(device)
-    mean, std = torch.tensor(_MEAN, device=device) * 255, torch.tensor(_STD, device=device) * 255
+    mean, std = (torch.tensor(channels, device=device) * 255 for channels in normal)
     return ((stack.float() - mean) / std).permute(0, 3, 1, 2).contiguous()

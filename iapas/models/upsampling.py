@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,12 @@ class Upsampling:
     rows: Axis
     columns: Axis
 
+    @classmethod
+    def stretched(cls, coarse: tuple[int, int], size: tuple[int, int], device: str) -> Upsampling:
+        """From (h, w) ``coarse`` logits that show all of the image to its ``size`` (height, width)."""
+        rows, columns = (_axis(coarse[i], ((size[i], size[i]),), device) for i in range(2))
+        return cls(rows, columns)
+
     def windows(self, logits: Any, above: float = 0.0) -> Iterator[tuple[tuple[int, int], Any]]:
         """For each of the coarse ``logits`` (N, h, w): x, y and the (height, width) logits of the image from there on.
 
@@ -72,6 +79,9 @@ class Upsampling:
             coarse_ys, row_weights = self.rows.window(ys)
             coarse_xs, column_weights = self.columns.window(xs)
             yield (xs.start, ys.start), row_weights @ coarse[coarse_ys, coarse_xs] @ column_weights.T
+
+
+_axis = lru_cache(maxsize=8)(Axis.of)
 
 
 def _touched(axis: Axis, used: npt.NDArray[np.bool_]) -> slice:

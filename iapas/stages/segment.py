@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from iapas.core.boxes import size_rule, within_image
+from iapas.core.boxes import size_rule, with_masks, within_image
 from iapas.core.scoring import score_map, threshold_mask
 from iapas.core.tiles import Frame, merge_views, place, tile_frames
 from iapas.protocols import Detector, MaskDecoder
 from iapas.stages.describe import ANY_OBJECT, object_share
-from iapas.types import BoolMap, Image, MaskCrop, ObjectProfile, Phrase, Regions, Segmentation, crop_frame
+from iapas.types import BoolMap, Image, ObjectProfile, Phrase, Regions, Segmentation, crop_frame
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _with_masks(images: Sequence[Image], regions: Sequence[Regions], decoder: Ma
     if todo:
         masks = decoder.decode(decoder.encode([images[i] for i in todo]), boxes=[regions[i].boxes for i in todo])
         for i, found in zip(todo, masks, strict=True):
-            drawn[i] = _mask_regions(regions[i], found)
+            drawn[i] = with_masks(regions[i], found)
     return [_boxes_as_masks(found) for found in drawn]
 
 
@@ -128,24 +128,6 @@ def _boxes_as_masks(regions: Regions) -> Regions:
         return regions
     frames = [crop_frame(box, regions.size) for box in regions.boxes]
     return replace(regions, crops=tuple(np.full((y1 - y0, x1 - x0), 255, np.uint8) for x0, y0, x1, y1 in frames))
-
-
-def _mask_regions(regions: Regions, masks: Sequence[MaskCrop]) -> Regions:
-    """Regions with the decoder's masks; a mask may pass its box, which then grows to hold it."""
-    boxes, crops = [], []
-    for box, mask in zip(regions.boxes, masks, strict=True):
-        x0, y0, x1, y1 = mask.frame
-        grown = box.copy()
-        if mask.pixels.size:
-            grown[:2] = np.minimum(box[:2], (x0, y0))
-            grown[2:] = np.maximum(box[2:], (x1, y1))
-        left, top, right, bottom = crop_frame(grown, regions.size)
-        crop = np.zeros((bottom - top, right - left), np.uint8)
-        if mask.pixels.size:
-            crop[y0 - top : y1 - top, x0 - left : x1 - left] = mask.pixels
-        boxes.append(grown)
-        crops.append(crop)
-    return replace(regions, boxes=np.stack(boxes), crops=tuple(crops))
 
 
 def _tile_views(
