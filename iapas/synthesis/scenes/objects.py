@@ -1,0 +1,52 @@
+"""Which parts and scenes of parts there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from iapas.synthesis.scene import Scene
+from iapas.synthesis.scenes import fasteners, pieces
+from iapas.synthesis.scenes.poses import Pose, single, tray
+from iapas.synthesis.scenes.studio import Drawn, Stage, set_up, to_scene
+from iapas.synthesis.texture import Rng
+
+Size = tuple[int, int]
+_Draw = Callable[[Rng, Stage, Pose], Drawn]
+
+_BODIES: dict[str, tuple[_Draw, float, bool]] = {
+    "nut": (fasteners.nut, 1.0, True),
+    "screw head": (fasteners.screw_head, 1.0, True),
+    "screw": (fasteners.screw_side, 3.0, True),
+    "gear": (fasteners.gear, 1.0, True),
+    "ring": (fasteners.ring, 1.0, True),
+    "spring": (fasteners.spring, 3.0, True),
+    "cylinder": (fasteners.cylinder, 3.5, True),
+    "capsule": (pieces.capsule, 2.6, True),
+    "tablet": (pieces.tablet, 1.0, True),
+    "kernel": (pieces.kernel, 1.0, True),
+    "bent piece": (pieces.bent_piece, 1.0, True),
+    "biscuit": (pieces.biscuit, 1.0, True),
+    "wheel": (pieces.wheel, 1.0, True),
+    "candle": (pieces.candle, 1.0, True),
+}
+"""Kind -> (what draws it in a pose, how many times as long as wide it is, whether it also comes in trays)."""
+
+
+def _one(rng: Rng, size: Size, kind: str) -> Scene:
+    draw, aspect, _ = _BODIES[kind]
+    stage = set_up(rng, size)
+    return to_scene(stage, kind, draw(rng, stage, single(rng, size, aspect)))
+
+
+def _many(rng: Rng, size: Size, kind: str) -> Scene:
+    draw, aspect, _ = _BODIES[kind]
+    stage = set_up(rng, size)
+    return to_scene(stage, f"tray: {kind}", draw(rng, stage, tray(rng, size, aspect, rng.random() < 0.4)))
+
+
+PARTS: dict[str, Callable[[Rng, Size], Scene]] = {
+    **{kind: partial(_one, kind=kind) for kind in _BODIES},
+    **{f"tray: {kind}": partial(_many, kind=kind) for kind, body in _BODIES.items() if body[2]},
+}
+"""Kind of part -> what draws a scene of it, (rng, (height, width))."""

@@ -1,0 +1,201 @@
+"""The studio in which parts are photographed: lamps, materials, shading of heights, cast shadows.
+
+Heights are in pixels above the ground, colours in linear light. What is random is drawn once, with the stage and the
+solids; :func:`render` itself draws nothing by chance, so that a scene can be shown with and without a thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from iapas.synthesis.scene import Scene
+from iapas.synthesis.scenes.grounds import draw_ground
+from iapas.synthesis.texture import Map, Rng, grid, mix, noise
+from iapas.types import BoolMap
+
+Colour = tuple[float, float, float]
+_BALL = 64  # pixels across a ball that shows how a material looks from each side
+
+
+@dataclass(frozen=True)
+class Lamp:
+    """A lamp in direction ``towards`` (right, down, up: a unit vector), ``wide`` (0..1) and ``strong`` (about 1)."""
+
+    towards: tuple[float, float, float]
+    wide: float
+    strong: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the parts lie and how they are lit: what is common to everything in the picture.
+
+    ``ground``: (H, W, 3); ``grain`` and ``broad``: (H, W) noise of deviation 1, of single pixels and of a sixth of the
+    picture; ``lit``: (H, W), how much light falls there; ``swing``: what metal mirrors (two waves and their phase).
+    """
+
+    size: tuple[int, int]
+    light: tuple[float, float]
+    lamps: tuple[Lamp, ...]
+    ground: Map
+    grain: Map
+    broad: Map
+    lit: Map
+    swing: tuple[float, float, float, float]
+    shadow: float
+    soft: float
+
+
+@dataclass(frozen=True)
+class Finish:
+    """How a material looks: ``shine`` is how much it mirrors, ``gloss`` (0..1) how sharply; ``rough`` in pixels."""
+
+    shine: float = 0.3
+    gloss: float = 0.5
+    metal: bool = False
+    rough: float = 0.05
+
+
+@dataclass(frozen=True)
+class Solid:
+    """A thing: where it is (0..1), how high (pixels), its colour (H, W, 3) or one for all, and its material."""
+
+    cover: Map
+    height: Map
+    albedo: Map | Colour
+    finish: Finish = Finish()
+    tall: float = 4.0
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Solids from below to above; ``elements`` could be missing, and ``plain`` are the solids without them."""
+
+    solids: Sequence[Solid]
+    elements: Sequence[BoolMap] = ()
+    plain: Sequence[Solid] | None = None
+
+
+def set_up(rng: Rng, size: tuple[int, int], ground: str | None = None) -> Stage:
+    """A stage of ``size`` with random lamps on a random ground (or the one named: see ``grounds.GROUNDS``)."""
+    turn = rng.uniform(0, 2 * np.pi)
+    light = (float(np.sin(turn)), float(np.cos(turn)))
+    lamps = []
+    for k in range(int(rng.integers(1, 4))):
+        way = turn if k == 0 else rng.uniform(0, 2 * np.pi)
+        up = rng.uniform(0.35, 0.95)
+        flat = np.sqrt(1 - up**2)
+        towards = (float(flat * np.cos(way)), float(flat * np.sin(way)), float(up))
+        lamps.append(Lamp(towards, float(rng.uniform(0.03, 0.5) ** 1.5), float(1.0 if k == 0 else rng.uniform(0.1, 0.7))))
+    rows, columns = grid(size)
+    slope = rng.uniform(0, 0.25) * ((rows / size[0] - 0.5) * light[0] + (columns / size[1] - 0.5) * light[1])
+    return Stage(
+        size,
+        light,
+        tuple(lamps),
+        draw_ground(rng, size, ground),
+        rng.standard_normal(size, dtype=np.float32),
+        noise(rng, size, max(size) / 6),
+        1 + 2 * slope,
+        (float(rng.uniform(0.5, 5)), float(rng.uniform(0, 6.3)), float(rng.uniform(0, 6.3)), float(rng.uniform(0.1, 0.5))),
+        float(rng.uniform(0.15, 0.8)),
+        float(rng.uniform(0.15, 1.2)),
+    )
+
+
+def soften(values: Map, sigma: float) -> Map:
+    """Gaussian blur; wide ones are made on a smaller picture."""
+    if sigma < 0.3:
+        return values
+    factor = int(max(1, min(sigma / 2.5, min(values.shape[:2]) / 8)))
+    if factor == 1:
+        blurred: Map = cv2.GaussianBlur(values, (0, 0), sigma)
+        return blurred
+    small = cv2.resize(values, (values.shape[1] // factor, values.shape[0] // factor), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma / factor)
+    wide: Map = cv2.resize(small, (values.shape[1], values.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return wide
+
+
+def ball(stage: Stage, finish: Finish) -> Map:
+    """How a ball of the material looks, (64, 64, 2): a factor for its own colour, and the light that it mirrors.
+
+    A surface looks as the ball does where it faces the same way; a level surface has about factor 1.
+    """
+    y, x = (np.mgrid[:_BALL, :_BALL].astype(np.float32) + 0.5) * (2 / _BALL) - 1
+    over = np.maximum(1, np.hypot(x, y) / 0.995)
+    x, y = x / over, y / over
+    z = np.sqrt(np.maximum(1 - x * x - y * y, 0))
+    mirrored = 2 * z * x, 2 * z * y, 2 * z * z - 1
+    diffuse = 0.35 + 0.15 * z
+    seen = np.zeros_like(z)
+    for lamp in stage.lamps:
+        a, b, c = lamp.towards
+        diffuse += 0.8 * lamp.strong * np.maximum(x * a + y * b + z * c + 0.2, 0) / 1.2
+        away = 1 - (mirrored[0] * a + mirrored[1] * b + mirrored[2] * c)
+        wide = lamp.wide * 0.5 + (1 - finish.gloss) ** 2 * 0.6 + 0.004
+        seen += lamp.strong * np.exp(-((away / wide) ** 1.5)) * min(3.0, 0.25 / wide)
+    middle = float(diffuse[_BALL // 2, _BALL // 2])
+    if not finish.metal:
+        fresnel = 0.06 + 0.5 * (1 - z) ** 3
+        return np.dstack([diffuse / middle, finish.shine * 2 * fresnel * seen]).astype(np.float32)
+    pace, phase, way, depth = stage.swing
+    along = mirrored[0] * np.cos(way) + mirrored[1] * np.sin(way)
+    room = 0.55 + depth * np.sin(pace * (0.4 + finish.gloss) * along + phase) + 0.25 * along
+    room = np.maximum(room, 0.04) * (0.45 + 0.55 * np.clip(0.6 + mirrored[2], 0, 1))
+    share = finish.shine
+    return np.dstack([(1 - share) * diffuse / middle + share * (room + 0.5 * seen), np.zeros_like(z)]).astype(np.float32)
+
+
+def shaded(stage: Stage, solid: Solid) -> Map:
+    """The colours of ``solid`` as its heights are lit, (H, W, 3)."""
+    height = solid.height.astype(np.float32) + np.float32(solid.finish.rough) * stage.grain
+    if solid.finish.metal:
+        height += np.float32(0.004 * min(stage.size)) * stage.broad  # no sheet is quite level
+    down = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
+    right = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
+    length = np.sqrt(1 + down * down + right * right) * np.float32(2 / (_BALL - 1))
+    middle = np.float32((_BALL - 1) / 2)
+    looks = cv2.remap(
+        ball(stage, solid.finish), middle - right / length, middle - down / length, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
+    )
+    reach = max(1.0, min(stage.size) / 64)
+    hollow = np.clip((soften(solid.height.astype(np.float32), reach) - solid.height) / (2.5 * reach), 0, 0.7)
+    albedo = solid.albedo if isinstance(solid.albedo, np.ndarray) else np.float32(solid.albedo)
+    colour: Map = (albedo * looks[..., :1] + looks[..., 1:]) * (1 - hollow)[..., None]
+    return colour
+
+
+def shadowed(stage: Stage, below: Map, cover: Map, tall: float) -> Map:
+    """``below`` with the shadow of something ``tall`` (pixels) that stands there."""
+    if tall <= 0:
+        return below
+    move = np.float32([[1, 0, -stage.light[1] * tall], [0, 1, -stage.light[0] * tall]])
+    cast = cv2.warpAffine(cover.astype(np.float32), move, stage.size[::-1], borderMode=cv2.BORDER_REPLICATE)
+    dark = stage.shadow * soften(cast, 0.4 + stage.soft * tall)
+    near = soften(cover.astype(np.float32), 0.5 + 0.25 * tall)
+    dimmed: Map = below * ((1 - dark) * (1 - 0.6 * stage.shadow * near))[..., None]
+    return dimmed
+
+
+def render(stage: Stage, solids: Sequence[Solid]) -> Map:
+    """The ground with ``solids`` on it, each casting its shadow on those before, (H, W, 3)."""
+    colour = stage.ground
+    for solid in solids:
+        colour = mix(shadowed(stage, colour, solid.cover, solid.tall), shaded(stage, solid), solid.cover)
+    return np.maximum(colour * stage.lit[..., None], 0.001).astype(np.float32)
+
+
+def to_scene(stage: Stage, kind: str, drawn: Drawn) -> Scene:
+    """The picture of what was drawn; elements of less than 9 pixels are left out."""
+    part = np.zeros(stage.size, bool)
+    for solid in drawn.solids:
+        part |= solid.cover > 0.5
+    elements = tuple(e for e in drawn.elements if int(e.sum()) >= 9) if drawn.plain is not None else ()
+    bare = render(stage, drawn.plain) if elements and drawn.plain is not None else None
+    whole = part if part.mean() < 0.97 else None
+    return Scene(render(stage, drawn.solids), kind, whole, elements, bare, stage.light)
