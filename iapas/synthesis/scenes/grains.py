@@ -163,6 +163,11 @@ def part_of(at: Map) -> Map:
     return at - np.floor(at) - np.float32(0.5)
 
 
+def odd(at: Map) -> Map:
+    """1 in every second period, else 0."""
+    return (np.floor(at).astype(np.int32) & 1).astype(np.float32)
+
+
 def rounded(at: Map) -> Map:
     """A round thread for each period: 1 in its middle, 0 at its sides."""
     return np.sqrt(np.maximum(1 - 4 * np.square(part_of(at)), 0))

@@ -8,11 +8,13 @@ from functools import partial
 from iapas.synthesis.scene import Scene
 from iapas.synthesis.scenes.grains import Size
 from iapas.synthesis.scenes.shading import Look, finished
+from iapas.synthesis.scenes.surfaces_cloth import CLOTH
 from iapas.synthesis.scenes.surfaces_metal import METAL
+from iapas.synthesis.scenes.surfaces_soft import SOFT
 from iapas.synthesis.scenes.surfaces_stone import STONE
 from iapas.synthesis.texture import Rng
 
-LOOKS: dict[str, Callable[[Rng, Size], Look]] = {**METAL, **STONE}
+LOOKS: dict[str, Callable[[Rng, Size], Look]] = {**METAL, **STONE, **CLOTH, **SOFT}
 
 
 def _surface(kind: str, rng: Rng, size: Size) -> Scene:

@@ -16,6 +16,7 @@ from iapas.synthesis.scenes.grains import (
     chance,
     cloud,
     hue,
+    odd,
     part_of,
     per_square,
     room_to_turn,
@@ -123,7 +124,7 @@ def tiles(rng: Rng, size: Size) -> Look:
     u, v = axes(rng, size, any_angle(rng, 0.7), (pitch * spread(rng, 0.6, 2), pitch), spread(rng, 0.001, 0.02), 60 * scale)
     order = int(rng.integers(3))
     if order == 1:
-        u += np.float32(0.5) * (np.floor(v).astype(np.int32) & 1)
+        u += np.float32(0.5) * odd(v)
     if order == 2:
         far, mark_u, mark_v = _hexagons(u, v)
     else:
