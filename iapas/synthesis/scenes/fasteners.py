@@ -7,7 +7,7 @@ import numpy as np
 from iapas.synthesis.scenes.grounds import paint, tint
 from iapas.synthesis.scenes.poses import Pose, box, dome, length, polygon
 from iapas.synthesis.scenes.studio import Drawn, Finish, Solid, Stage
-from iapas.synthesis.texture import Map, Rng, step
+from iapas.synthesis.texture import Map, Rng, step, tinted
 
 _METALS = [(1.0, 0.98, 0.94), (1.0, 0.99, 1.0), (1.0, 0.80, 0.45), (1.0, 0.62, 0.42), (0.85, 0.9, 1.0), (1.0, 0.9, 0.7)]
 
@@ -16,7 +16,7 @@ def metal(rng: Rng, rough: float = 0.05) -> tuple[tuple[float, float, float], Fi
     """Colour and finish of some metal: steel, zinc, brass, copper, blackened."""
     tone = rng.uniform(0.2, 0.75) if rng.random() < 0.75 else rng.uniform(0.02, 0.15)
     r, g, b = _METALS[int(rng.choice(len(_METALS), p=[0.4, 0.3, 0.1, 0.06, 0.07, 0.07]))]
-    finish = Finish(rng.uniform(0.35, 0.95), rng.uniform(0.1, 0.95), True, rough * rng.uniform(0.3, 3))
+    finish = Finish(rng.uniform(0.35, 0.95), rng.uniform(0.1, 0.95), True, rough * rng.uniform(0.1, 1.7) ** 2)
     return (tone * r, tone * g, tone * b), finish
 
 
@@ -26,6 +26,15 @@ def material(rng: Rng) -> tuple[tuple[float, float, float], Finish]:
         return metal(rng)
     finish = Finish(rng.uniform(0.02, 0.6), rng.uniform(0.05, 0.95), False, rng.uniform(0.0, 0.2))
     return paint(rng, 0.012, 0.75, 0.8), finish
+
+
+def sheen(rng: Rng, pose: Pose, colour: tuple[float, float, float]) -> Map:
+    """A turned face shines in two opposite fans, and its rings differ a little: (H, W, 3)."""
+    angle, radius = np.arctan2(pose.y, pose.x), length(pose.x, pose.y)
+    fans = np.cos(2 * (angle - rng.uniform(0, np.pi))) ** int(rng.choice([1, 3])) * np.clip(radius * 4 / pose.r, 0, 1)
+    rings = np.interp(radius / pose.r, np.linspace(0, 1.05, 120), rng.standard_normal(120))
+    grey = 1 + rng.uniform(0, 0.6) * fans + rng.uniform(0, 0.12) * rings
+    return tinted(np.maximum(grey, 0.1).astype(np.float32), colour)
 
 
 def lathe(rng: Rng, radius: Map, r: float, inner: float = 0.0) -> Map:
@@ -95,7 +104,8 @@ def screw_head(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     if rng.random() < 0.4:
         height += 0.0012 * r * np.sin(radius * rng.uniform(0.8, 2.5))
     washer = rng.random() < 0.3 and pose.cell is None
-    head = Solid(step(radius - r * (0.75 if washer else 1), 1.3), height, colour, finish, high * 0.8)
+    face = sheen(rng, pose, colour) if rng.random() < 0.5 else colour
+    head = Solid(step(radius - r * (0.75 if washer else 1), 1.3), height, face, finish, high * 0.8)
     if not washer:
         return Drawn([head], pose.apart(head.cover), ())
     under, shine = metal(rng)
@@ -158,12 +168,13 @@ def gear(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         empty = np.minimum(empty, box(pose.x - bore, pose.y, bore * 0.3, bore * 0.25))
     whole = step(far, 1.3) * (1 - step(empty, 1.3))
     gaps = step(radius - (r - tall), 1.3) * (1 - step(empty, 1.3))
-    body = Solid(whole, height, colour, finish, 0.15 * r)
+    face = sheen(rng, pose, colour) if finish.metal else colour
+    body = Solid(whole, height, face, finish, 0.15 * r)
     number = np.floor((angle + np.pi + np.pi / teeth) / (2 * np.pi / teeth)).astype(np.int32) % teeth
     tooth = (whole > 0.5) & (radius > r - tall)
     if pose.cell is not None:
         return Drawn([body], pose.apart(whole), ())
-    return Drawn([body], [tooth & (number == k) for k in range(teeth)], [Solid(gaps, height, colour, finish, 0.15 * r)])
+    return Drawn([body], [tooth & (number == k) for k in range(teeth)], [Solid(gaps, height, face, finish, 0.15 * r)])
 
 
 def ring(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
@@ -181,7 +192,8 @@ def ring(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     else:
         colour, finish = material(rng)
         height = lathe(rng, radius, r, inner) + dome(far, rng.uniform(0.04, 0.5) * half, 0.1 * r)
-    body = Solid(step(far, 1.3), height * pose.vary(rng, 0.03), colour, finish, 0.08 * r)
+    face = sheen(rng, pose, colour) if finish.metal and kind > 0.4 else colour
+    body = Solid(step(far, 1.3), height * pose.vary(rng, 0.03), face, finish, 0.08 * r)
     if pose.cell is not None or half < 0.2 * r or rng.random() < 0.4:
         return Drawn([body], pose.apart(body.cover), ())
     count = int(rng.integers(3, 17))
@@ -193,7 +205,7 @@ def ring(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         balls = Solid(step(hole, 1.3), np.sqrt(np.maximum(hole * hole - 0 * hole, 0)) * (hole < 0), tone, shine, 0.05 * r)
         elements = [(hole < 0) & (np.floor(angle) == k) for k in range(count)]
         return Drawn([body, balls], elements, [body])
-    drilled = Solid(body.cover * (1 - step(hole, 1.3)), height - 0.5 * dome(-hole, 2, 2), colour, finish, 0.08 * r)
+    drilled = Solid(body.cover * (1 - step(hole, 1.3)), height - 0.5 * dome(-hole, 2, 2), face, finish, 0.08 * r)
     return Drawn([drilled], [(hole < 1) & (np.floor(angle) == k) for k in range(count)], [body])
 
 

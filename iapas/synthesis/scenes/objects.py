@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from iapas.synthesis.scene import Scene
-from iapas.synthesis.scenes import fasteners, pieces
+from iapas.synthesis.scenes import electrics, fasteners, pieces
 from iapas.synthesis.scenes.poses import Pose, single, tray
 from iapas.synthesis.scenes.studio import Drawn, Stage, set_up, to_scene
 from iapas.synthesis.texture import Rng
@@ -29,6 +29,11 @@ _BODIES: dict[str, tuple[_Draw, float, bool]] = {
     "biscuit": (pieces.biscuit, 1.0, True),
     "wheel": (pieces.wheel, 1.0, True),
     "candle": (pieces.candle, 1.0, True),
+    "cable": (electrics.cable, 1.0, False),
+    "transistor": (electrics.transistor, 1.0, False),
+    "chip": (electrics.chip, 1.0, False),
+    "circuit": (electrics.circuit, 1.0, False),
+    "plug": (electrics.plug, 2.5, False),
 }
 """Kind -> (what draws it in a pose, how many times as long as wide it is, whether it also comes in trays)."""
 

@@ -163,7 +163,7 @@ def wheel(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     rim = np.abs(radius - (r - rim_half)) - rim_half + wobble
     number = (np.arctan2(pose.y, pose.x) + np.pi) / (2 * np.pi / spokes)
     away = (number % 1 - 0.5) * (2 * np.pi / spokes)
-    spoke = np.maximum(np.abs(radius * np.sin(away)) - spoke_half, np.maximum(radius - r + rim_half, -np.cos(away))) + wobble
+    spoke = np.maximum(np.abs(radius * np.sin(away)) - spoke_half, radius - r + rim_half) + 0.3 * wobble
     middle = radius - hub + wobble
     colour = np.float32([0.7, 0.42, 0.12]) * rng.uniform(0.4, 1.1) if rng.random() < 0.6 else np.float32(paint(rng, 0.02, 0.7, 0.9))
     rough = rng.uniform(0, 0.015) * r * noise(rng, stage.size, r * 0.05)

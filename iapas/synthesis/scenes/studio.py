@@ -1,7 +1,7 @@
 """The studio in which parts are photographed: lamps, materials, shading of heights, cast shadows.
 
 Heights are in pixels above the ground, colours in linear light. What is random is drawn once, with the stage and the
-solids; :func:`render` itself draws nothing by chance, so that a scene can be shown with and without a thing.
+solids; what shows them draws nothing by chance, so that a scene can be shown with and without a thing.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def set_up(rng: Rng, size: tuple[int, int], ground: str | None = None) -> Stage:
         rng.standard_normal(size, dtype=np.float32),
         noise(rng, size, max(size) / 6),
         1 + 2 * slope,
-        (float(rng.uniform(0.5, 5)), float(rng.uniform(0, 6.3)), float(rng.uniform(0, 6.3)), float(rng.uniform(0.1, 0.5))),
+        (float(rng.uniform(0.5, 5)), float(rng.uniform(0, 6.3)), float(rng.uniform(0, 6.3)), float(rng.uniform(0.1, 0.6))),
         float(rng.uniform(0.15, 0.8)),
         float(rng.uniform(0.15, 1.2)),
     )
@@ -145,49 +145,58 @@ def ball(stage: Stage, finish: Finish) -> Map:
         return np.dstack([diffuse / middle, finish.shine * 2 * fresnel * seen]).astype(np.float32)
     pace, phase, way, depth = stage.swing
     along = mirrored[0] * np.cos(way) + mirrored[1] * np.sin(way)
-    room = 0.55 + depth * np.sin(pace * (0.4 + finish.gloss) * along + phase) + 0.25 * along
-    room = np.maximum(room, 0.04) * (0.45 + 0.55 * np.clip(0.6 + mirrored[2], 0, 1))
+    room = 0.55 + depth * np.sin(pace * (0.4 + finish.gloss) * along + phase) + 0.3 * along
+    room = np.maximum(room, 0.04) * (0.25 + 0.75 * np.clip(0.6 + mirrored[2], 0, 1))
     share = finish.shine
-    return np.dstack([(1 - share) * diffuse / middle + share * (room + 0.5 * seen), np.zeros_like(z)]).astype(np.float32)
+    return np.dstack([(1 - share) * diffuse / middle + share * (room + seen), np.zeros_like(z)]).astype(np.float32)
 
 
-def shaded(stage: Stage, solid: Solid) -> Map:
-    """The colours of ``solid`` as its heights are lit, (H, W, 3)."""
-    height = solid.height.astype(np.float32) + np.float32(solid.finish.rough) * stage.grain
+def shaded(stage: Stage, solid: Solid, where: tuple[slice, slice]) -> Map:
+    """The colours of ``solid`` as its heights are lit, (h, w, 3) of the rows and columns ``where``."""
+    plain = solid.height[where].astype(np.float32)
+    height = plain + np.float32(solid.finish.rough) * stage.grain[where]
     if solid.finish.metal:
-        height += np.float32(0.004 * min(stage.size)) * stage.broad  # no sheet is quite level
+        height += np.float32(0.004 * min(stage.size)) * stage.broad[where]  # no sheet is quite level
     down = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
     right = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
     length = np.sqrt(1 + down * down + right * right) * np.float32(2 / (_BALL - 1))
     middle = np.float32((_BALL - 1) / 2)
-    looks = cv2.remap(
-        ball(stage, solid.finish), middle - right / length, middle - down / length, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
-    )
+    across, along = middle - right / length, middle - down / length
+    looks = cv2.remap(ball(stage, solid.finish), across, along, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     reach = max(1.0, min(stage.size) / 64)
-    hollow = np.clip((soften(solid.height.astype(np.float32), reach) - solid.height) / (2.5 * reach), 0, 0.7)
-    albedo = solid.albedo if isinstance(solid.albedo, np.ndarray) else np.float32(solid.albedo)
-    colour: Map = (albedo * looks[..., :1] + looks[..., 1:]) * (1 - hollow)[..., None]
+    lit = 1 - np.clip((soften(plain, reach) - plain) / np.float32(2.5 * reach), 0, 0.7)  # hollows are darker
+    own, mirrored = looks[..., :1] * lit[..., None], looks[..., 1:] * lit[..., None]
+    albedo = solid.albedo[where] if isinstance(solid.albedo, np.ndarray) else np.float32(solid.albedo)
+    colour: Map = albedo.astype(np.float32) * own + mirrored
     return colour
 
 
-def shadowed(stage: Stage, below: Map, cover: Map, tall: float) -> Map:
-    """``below`` with the shadow of something ``tall`` (pixels) that stands there."""
-    if tall <= 0:
-        return below
+def shadowed(stage: Stage, below: Map, cover: Map, tall: float, where: tuple[slice, slice]) -> Map:
+    """``below`` with the shadow of something ``tall`` (pixels) that stands there, all of the rows and columns ``where``."""
+    cover = cover[where].astype(np.float32)
     move = np.float32([[1, 0, -stage.light[1] * tall], [0, 1, -stage.light[0] * tall]])
-    cast = cv2.warpAffine(cover.astype(np.float32), move, stage.size[::-1], borderMode=cv2.BORDER_REPLICATE)
-    dark = stage.shadow * soften(cast, 0.4 + stage.soft * tall)
-    near = soften(cover.astype(np.float32), 0.5 + 0.25 * tall)
-    dimmed: Map = below * ((1 - dark) * (1 - 0.6 * stage.shadow * near))[..., None]
+    cast = cv2.warpAffine(cover, move, cover.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+    dark = np.float32(stage.shadow) * soften(cast, 0.4 + stage.soft * tall)
+    near = np.float32(0.6 * stage.shadow) * soften(cover, 0.5 + 0.25 * tall)
+    dimmed: Map = below[where] * ((1 - dark) * (1 - near))[..., None]
     return dimmed
 
 
-def render(stage: Stage, solids: Sequence[Solid]) -> Map:
-    """The ground with ``solids`` on it, each casting its shadow on those before, (H, W, 3)."""
-    colour = stage.ground
+def laid(stage: Stage, below: Map, solids: Sequence[Solid]) -> Map:
+    """``below`` with ``solids`` on it, each casting its shadow on those before, (H, W, 3)."""
+    colour = below.copy()
     for solid in solids:
-        colour = mix(shadowed(stage, colour, solid.cover, solid.tall), shaded(stage, solid), solid.cover)
-    return np.maximum(colour * stage.lit[..., None], 0.001).astype(np.float32)
+        left, top, wide, high = cv2.boundingRect((solid.cover > 0).astype(np.uint8))
+        if not wide:
+            continue
+        pad = 4 + int(4 * (0.5 + stage.soft * solid.tall) + solid.tall)
+        where = slice(max(0, top - pad), top + high + pad), slice(max(0, left - pad), left + wide + pad)
+        if solid.tall > 0:
+            colour[where] = shadowed(stage, colour, solid.cover, solid.tall, where)
+        pad = 4
+        where = slice(max(0, top - pad), top + high + pad), slice(max(0, left - pad), left + wide + pad)
+        colour[where] = mix(colour[where], shaded(stage, solid, where), solid.cover[where].astype(np.float32))
+    return colour
 
 
 def to_scene(stage: Stage, kind: str, drawn: Drawn) -> Scene:
@@ -196,6 +205,15 @@ def to_scene(stage: Stage, kind: str, drawn: Drawn) -> Scene:
     for solid in drawn.solids:
         part |= solid.cover > 0.5
     elements = tuple(e for e in drawn.elements if int(e.sum()) >= 9) if drawn.plain is not None else ()
-    bare = render(stage, drawn.plain) if elements and drawn.plain is not None else None
+    plain = drawn.plain if elements and drawn.plain is not None else drawn.solids
+    pairs = zip(drawn.solids, plain, strict=False)
+    same = next((k for k, (one, other) in enumerate(pairs) if one is not other), min(len(plain), len(drawn.solids)))
+    base = laid(stage, stage.ground, drawn.solids[:same])
+    colour, bare = (_lit(stage, laid(stage, base, solids[same:])) for solids in (drawn.solids, plain))
     whole = part if part.mean() < 0.97 else None
-    return Scene(render(stage, drawn.solids), kind, whole, elements, bare, stage.light)
+    return Scene(colour, kind, whole, elements, bare if elements else None, stage.light)
+
+
+def _lit(stage: Stage, colour: Map) -> Map:
+    lit: Map = np.maximum(colour * stage.lit[..., None].astype(np.float32), np.float32(0.001))
+    return lit.astype(np.float32)
