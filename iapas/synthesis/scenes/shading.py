@@ -63,7 +63,7 @@ def toned(grey: Map, amount: Map, below: tuple[float, float, float], above: tupl
 def finished(rng: Rng, look: Look, kind: str) -> Scene:
     """The surface below a lamp, with the oddities that a clean picture may show."""
     size = look.colour.shape[:2]
-    gain = _lamp(rng, size)
+    gain = _lamp(rng, size) * np.float32(min(1.0, 0.55 / max(float(look.colour.mean()), 1e-3)))
     add: Map | None = None
     for share, oddity in ((0.22, _shadow), (0.30, _stains), (0.18, _seam), (0.15, _strip), (0.12, _dust)):
         if chance(rng, share):
@@ -106,7 +106,8 @@ def _shadow(rng: Rng, size: Size) -> Map:
     """One soft edge, straight or of something leafy."""
     soft = spread(rng, 0.02, 0.4)
     at = _ramp(rng, size) - np.float32(between(rng, -0.35, 0.35))
-    if chance(rng, 0.4):
+    if chance(rng, 0.3):
+        soft = max(soft, 0.06)
         at += np.float32(between(rng, 0.03, 0.12)) * rough(rng, size, between(rng, 15, 60) * unit(size), 6.0)
     if chance(rng, 0.3):
         at = np.abs(at) - np.float32(between(rng, 0.03, 0.25))
@@ -163,7 +164,7 @@ def _reflection(rng: Rng, size: Size) -> Map:
     if chance(rng, 0.5):
         seen = np.exp(-np.square(a / np.float32(half_a)) - np.square(b / np.float32(half_b)))
     else:
-        soft = spread(rng, 0.02, 0.2)
+        soft, half_b = spread(rng, 0.03, 0.3), max(half_b, 0.5)
         far = np.maximum(np.abs(a) - np.float32(half_a), np.abs(b) - np.float32(half_b))
         seen = np.clip(0.5 - far / np.float32(soft), 0, 1)
     return np.float32(spread(rng, 0.02, 0.4)) * seen
@@ -178,7 +179,9 @@ def _framed(rng: Rng, scene: Scene) -> Scene:
     for side in rng.permutation(4)[: int(rng.integers(1, 4))]:
         far = _ramp(rng, size, float(side) * np.pi / 2 + float(rng.normal(0, 0.01))) + np.float32(0.5)
         inside *= np.clip((far - np.float32(between(rng, 0.005, 0.09))) / soft + 0.5, 0, 1)
-    ground = np.float32(level) * (1 + np.float32(0.1) * cloud(rng, size, 3)[..., None]) * np.array(tint(rng), np.float32)
+    ground = (
+        np.float32(level) * (1 + np.float32(0.1) * cloud(rng, size, 3)[..., None]) * np.array(tint(rng), np.float32)
+    )
     cover = inside[..., None]
     bare = None if scene.bare is None else ground + (scene.bare - ground) * cover
     part = inside > 0.5

@@ -64,13 +64,17 @@ def woven(rng: Rng, size: Size) -> Look:
     scale, light = unit(size), any_light(rng)
     pitch = spread(rng, 2.4, 26) * scale
     wander = spread(rng, 0.3, 2.2) * scale / pitch
-    u, v = axes(rng, size, any_angle(rng, 0.75), (pitch, pitch * spread(rng, 0.75, 1.4)), wander, spread(rng, 15, 80) * scale)
+    u, v = axes(
+        rng, size, any_angle(rng, 0.75), (pitch, pitch * spread(rng, 0.75, 1.4)), wander, spread(rng, 15, 80) * scale
+    )
     height, above = _threads(rng, u, v, _BONDS[int(rng.integers(len(_BONDS)))])
     if pitch > 7 * scale:  # the fibres of a twisted thread
         twist = np.where(above > 0.5, v * np.float32(2.5) + u, u * np.float32(2.5) - v)
         height += np.float32(between(rng, 0.03, 0.15)) * np.cos(np.float32(2 * np.pi) * twist)
         height = cv2.GaussianBlur(height, (0, 0), 0.03 * pitch + 0.3)
-    shade, shine = lit(height * np.float32(pitch * between(rng, 0.1, 0.35)), light, between(rng, 0.5, 1.2), between(rng, 0, 0.15), 10)
+    shade, shine = lit(
+        height * np.float32(pitch * between(rng, 0.1, 0.35)), light, between(rng, 0.5, 1.2), between(rng, 0, 0.15), 10
+    )
     uneven = np.where(above > 0.5, per_period(rng, u), per_period(rng, v)) * np.float32(spread(rng, 0.01, 0.12))
     uneven += np.float32(spread(rng, 0.02, 0.12)) * rough(rng, size, spread(rng, 2, 8) * scale, 0.7, 0.2)
     grey = shade * np.exp(uneven) * (0.25 + 0.75 * height) ** np.float32(between(rng, 0.2, 1.2))
@@ -80,7 +84,9 @@ def woven(rng: Rng, size: Size) -> Look:
     other = dyed(rng) if chance(rng, 0.4) else one
     ratio = spread(rng, 0.4, 2.0) if other != one else 1.0
     cover = above[..., None]
-    colour = coloured(grey * np.float32(level), one) * cover + coloured(grey * np.float32(level * ratio), other) * (1 - cover)
+    colour = coloured(grey * np.float32(level), one) * cover + coloured(grey * np.float32(level * ratio), other) * (
+        1 - cover
+    )
     return Look(colour + (shine * np.float32(level))[..., None], light)
 
 
@@ -88,14 +94,17 @@ def denim(rng: Rng, size: Size) -> Look:
     """Denim or corduroy: a twill of a dark and a pale thread, streaks along the warp, wear in clouds."""
     scale, light = unit(size), any_light(rng)
     pitch = spread(rng, 2.5, 12) * scale
-    u, v = axes(rng, size, any_angle(rng, 0.8), (pitch, pitch), spread(rng, 0.05, 0.3), 20 * scale)
+    u, v = axes(rng, size, any_angle(rng, 0.8), (pitch, pitch), spread(rng, 0.05, 0.3), 30 * scale)
     height, above = _threads(rng, u, v, _BONDS[int(rng.integers(1, 4))])
     shade, _ = lit(height * np.float32(0.2 * pitch), light, between(rng, 0.6, 1.2))
     streak = per_period(rng, u, spread(rng, 0.05, 0.3)) * np.clip(1 + cloud(rng, size, 30 * scale), 0, 2)
-    worn = np.clip(0.25 + np.float32(between(rng, 0.05, 0.25)) * rough(rng, size, 60 * scale, 3.0), 0, 1)
-    dark = np.clip(above * (1 - worn) + 0.25 * cloud(rng, size, pitch), 0, 1)[..., None]
+    worn = np.clip(0.2 + np.float32(between(rng, 0.0, 0.1)) * rough(rng, size, 60 * scale, 3.0), 0, 1)
+    dark = np.clip(above * (1 - worn) + 0.1 * cloud(rng, size, pitch), 0, 1)[..., None]
     grey = shade * np.exp(streak + np.float32(0.1) * white(rng, size))
-    deep = coloured(grey * np.float32(spread(rng, 0.03, 0.15)), hue(rng, (0.55, 0.68), (0.2, 0.7)) if chance(rng, 0.6) else dyed(rng))
+    deep = coloured(
+        grey * np.float32(spread(rng, 0.03, 0.15)),
+        hue(rng, (0.55, 0.68), (0.2, 0.7)) if chance(rng, 0.6) else dyed(rng),
+    )
     pale = coloured(grey * np.float32(spread(rng, 0.25, 0.6)), tint(rng))
     return Look(deep * dark + pale * (1 - dark), light)
 
@@ -104,20 +113,26 @@ def knitted(rng: Rng, size: Size) -> Look:
     """Knitting: columns of stitches that slant both ways, smooth or ribbed."""
     scale, light = unit(size), any_light(rng)
     pitch = spread(rng, 5, 36) * scale
-    u, v = axes(rng, size, any_angle(rng, 0.8), (pitch, pitch * between(rng, 0.55, 0.9)), spread(rng, 0.02, 0.12), 40 * scale)
+    u, v = axes(
+        rng, size, any_angle(rng, 0.8), (pitch, pitch * between(rng, 0.55, 0.9)), spread(rng, 0.02, 0.12), 40 * scale
+    )
     a = np.abs(part_of(u))
     yarn = rounded(v + np.float32(between(rng, 0.7, 1.4)) * a)
     height = yarn * np.sqrt(np.maximum(np.sin(np.float32(2 * np.pi) * a), 0) + np.float32(0.05))
     if chance(rng, 0.3):
         height += np.float32(0.5) * np.cos(u * np.float32(2 * np.pi / int(rng.integers(2, 5))))
-    height += np.float32(0.06) * np.cos(np.float32(2 * np.pi) * (3 * v - 2 * u)) + np.float32(0.08) * cloud(rng, size, 1.0)
+    height += np.float32(0.06) * np.cos(np.float32(2 * np.pi) * (3 * v - 2 * u)) + np.float32(0.08) * cloud(
+        rng, size, 1.0
+    )
     height = cv2.GaussianBlur(height, (0, 0), 0.5 + 0.02 * pitch)
     shade, _ = lit(height * np.float32(0.25 * pitch), light, between(rng, 0.5, 1.2))
     grey = shade * hollow(height, pitch / 3, between(rng, 0.5, 2)) * np.exp(np.float32(0.06) * cloud(rng, size, 2))
     return Look(coloured(grey * np.float32(spread(rng, 0.04, 0.6)), dyed(rng)), light)
 
 
-def fibres(rng: Rng, size: Size, count: int, long: float, canvas: Map, levels: tuple[float, ...], curl: float = 0.5) -> Map:
+def fibres(
+    rng: Rng, size: Size, count: int, long: float, canvas: Map, levels: tuple[float, ...], curl: float = 0.5
+) -> Map:
     """Draw ``count`` short hairs in every direction onto ``canvas``, of grey ``levels``; the same map."""
     for level in levels:
         n = max(1, count // len(levels))
@@ -136,7 +151,9 @@ def felt(rng: Rng, size: Size) -> Look:
     hairs = np.zeros(size, np.uint8)
     fibres(rng, size, int(spread(rng, 150, 900)), spread(rng, 12, 70) * scale, hairs, (90.0, 140.0, 190.0, 255.0), 0.4)
     grain = cv2.GaussianBlur(hairs, (0, 0), soft).astype(np.float32) / 255
-    height = grain * np.float32(spread(rng, 0.5, 4)) + np.float32(spread(rng, 0.2, 1.0)) * rough(rng, size, 8 * scale, 0.8, 0.5)
+    height = grain * np.float32(spread(rng, 0.5, 4)) + np.float32(spread(rng, 0.2, 1.0)) * rough(
+        rng, size, 8 * scale, 0.8, 0.5
+    )
     shade, _ = lit(height, light, between(rng, 0.6, 1.2))
     grey = shade * np.exp(np.float32(between(rng, -0.2, 0.6)) * grain + np.float32(0.08) * rough(rng, size, 40 * scale))
     return Look(coloured(grey * np.float32(spread(rng, 0.03, 0.6)), dyed(rng)), light)
@@ -188,11 +205,15 @@ def wound(rng: Rng, size: Size) -> Look:
     pitch = spread(rng, 4, 40) * scale
     u, v = axes(rng, size, any_angle(rng), (pitch, pitch), spread(rng, 0.02, 0.2), spread(rng, 20, 90) * scale)
     height = rounded(u)
-    strands = np.cos(np.float32(2 * np.pi * spread(rng, 0.5, 3)) * (v + np.float32(between(rng, 0.3, 1.2)) * part_of(u)))
+    strands = np.cos(
+        np.float32(2 * np.pi * spread(rng, 0.5, 3)) * (v + np.float32(between(rng, 0.3, 1.2)) * part_of(u))
+    )
     height += np.float32(between(rng, 0, 0.25)) * strands * height
     height = cv2.GaussianBlur(height, (0, 0), 0.5 + 0.02 * pitch) * np.float32(0.35 * pitch)
     shade, shine = lit(height, light, between(rng, 0.5, 1.2), between(rng, 0, 0.5), spread(rng, 8, 60))
-    grey = shade * hollow(height, pitch / 3, between(rng, 0.02, 0.3)) * np.exp(per_period(rng, u, spread(rng, 0.01, 0.2)))
+    grey = (
+        shade * hollow(height, pitch / 3, between(rng, 0.02, 0.3)) * np.exp(per_period(rng, u, spread(rng, 0.01, 0.2)))
+    )
     grey *= np.exp(np.float32(spread(rng, 0.02, 0.15)) * rough(rng, size, 4 * scale, 0.8, 0.3))
     return Look(coloured(grey * np.float32(spread(rng, 0.04, 0.6)), dyed(rng)) + shine[..., None], light)
 
@@ -210,7 +231,9 @@ def sheet(rng: Rng, size: Size) -> Look:
     scale, light = unit(size), any_light(rng)
     pitch = spread(rng, 1.8, 4) * scale
     u, v = axes(rng, size, any_angle(rng, 0.9), (pitch, pitch), 0.2, 30 * scale)
-    grain = np.cos(np.float32(2 * np.pi) * u) + np.cos(np.float32(2 * np.pi) * v) + per_period(rng, u) + per_period(rng, v)
+    grain = (
+        np.cos(np.float32(2 * np.pi) * u) + np.cos(np.float32(2 * np.pi) * v) + per_period(rng, u) + per_period(rng, v)
+    )
     tone = np.float32(spread(rng, 0.004, 0.05)) * grain + np.float32(spread(rng, 0.005, 0.06)) * white(rng, size)
     tone += per_period(rng, u / np.float32(spread(rng, 4, 30)), spread(rng, 0.004, 0.04))
     grey = np.exp(tone) * (_draped(rng, size, light) if chance(rng, 0.7) else 1)

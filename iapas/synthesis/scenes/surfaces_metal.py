@@ -33,7 +33,9 @@ def lines(rng: Rng, size: Size, long: float, fine: float) -> Map:
     """Marks of a brush or a grindstone from left to right, of many lengths; deviation about 1."""
     drawn = np.zeros(size, np.float32)
     for _ in range(int(rng.integers(2, 5))):
-        drawn += np.float32(between(rng, 0.2, 1)) * cloud(rng, size, long * spread(rng, 0.2, 5), fine * spread(rng, 0.6, 3))
+        drawn += np.float32(between(rng, 0.2, 1)) * cloud(
+            rng, size, long * spread(rng, 0.2, 5), fine * spread(rng, 0.6, 3)
+        )
     return drawn * np.float32(1 / max(float(drawn.std()), 1e-6))
 
 
@@ -44,7 +46,9 @@ def brushed(rng: Rng, size: Size) -> Look:
     marks = lines(rng, larger, spread(rng, 12, 200) * scale, spread(rng, 0.4, 1.2) * scale)
     grey = spread(rng, 0.06, 0.5) * np.exp(np.float32(spread(rng, 0.02, 0.2)) * marks)
     if chance(rng, 0.5):
-        grey *= np.exp(np.float32(between(rng, 0.03, 0.15)) * cloud(rng, larger, 300 * scale, between(rng, 3, 30) * scale))
+        grey *= np.exp(
+            np.float32(between(rng, 0.03, 0.15)) * cloud(rng, larger, 300 * scale, between(rng, 3, 30) * scale)
+        )
     grey = turned(rng, size, angle, grey)
     grey *= 1 + np.float32(spread(rng, 0.01, 0.08)) * white(rng, size)
     return Look(coloured(grey, any_hue(rng) if chance(rng, 0.2) else tint(rng)), any_light(rng))

@@ -45,9 +45,11 @@ def leather(rng: Rng, size: Size) -> Look:
     height = cv2.GaussianBlur(height, (0, 0), between(rng, 0.6, 1.0) * max(1.0, across / 14))
     height += np.float32(between(rng, 0, 0.25)) * rough(rng, size, spread(rng, 20, 60) * scale, 4.0)
     height += np.float32(spread(rng, 0.01, 0.06)) * cloud(rng, size, 0.7 * scale)
-    deep = np.float32(spread(rng, 0.04, 0.3) * across)
+    deep = np.float32(spread(rng, 0.07, 0.4) * across)
     shade, shine = lit(height * deep, light, between(rng, 0.4, 1.2), between(rng, 0, 0.3), spread(rng, 6, 40))
-    grey = shade * hollow(height, across / 4, between(rng, 0, 1)) * np.exp(np.float32(0.06) * rough(rng, size, 50 * scale))
+    grey = (
+        shade * hollow(height, across / 4, between(rng, 0, 1)) * np.exp(np.float32(0.06) * rough(rng, size, 50 * scale))
+    )
     brown = hue(rng, (0.02, 0.11), (0.1, 0.8)) if chance(rng, 0.6) else any_hue(rng)
     return Look(coloured(grey * np.float32(spread(rng, 0.015, 0.5)), brown) + 0.3 * shine[..., None], light)
 
@@ -110,11 +112,13 @@ def glazed(rng: Rng, size: Size) -> Look:
     """Enamel, glaze, lacquer: nearly flat and mirror-like, with soft reflections of the room; sometimes flecks."""
     scale, light = unit(size), any_light(rng)
     wave = cloud(rng, size, spread(rng, 25, 90) * scale)
-    mirror = np.exp(-np.square((wave - np.float32(between(rng, -1, 1))) / np.float32(spread(rng, 0.1, 1))))
-    grey = np.full(size, spread(rng, 0.01, 0.8), np.float32) * (1 + np.float32(spread(rng, 0.003, 0.03)) * white(rng, size))
+    mirror = np.exp(-np.square((wave - np.float32(between(rng, -1, 1))) / np.float32(spread(rng, 0.3, 2))))
+    grey = np.full(size, spread(rng, 0.01, 0.8), np.float32) * (
+        1 + np.float32(spread(rng, 0.003, 0.03)) * white(rng, size)
+    )
     grey *= np.exp(np.float32(spread(rng, 0.005, 0.1)) * rough(rng, size, 60 * scale, 4.0))
     if chance(rng, 0.35):
-        flecks = np.maximum(cloud(rng, size, spread(rng, 0.8, 2.5) * scale) - between(rng, 1.2, 2.2), 0)
+        flecks = np.maximum(cloud(rng, size, spread(rng, 0.8, 2.5) * scale) - between(rng, 0.9, 1.8), 0)
         grey *= np.exp(-np.float32(spread(rng, 0.3, 3)) * flecks)
     colour = coloured(grey, any_hue(rng) if chance(rng, 0.5) else hue(rng, (0.05, 0.15), (0, 0.3)))
     return Look(colour + np.float32(spread(rng, 0.005, 0.2)) * mirror[..., None], light)
@@ -139,7 +143,9 @@ def glass(rng: Rng, size: Size) -> Look:
 def paper(rng: Rng, size: Size) -> Look:
     """Paper, card, corrugated board: fibres, flecks, faint ribs."""
     scale, light = unit(size), any_light(rng)
-    height = rough(rng, size, spread(rng, 4, 25) * scale, 0.8, between(rng, 0.2, 0.8)) * np.float32(spread(rng, 0.04, 0.5))
+    height = rough(rng, size, spread(rng, 4, 25) * scale, 0.8, between(rng, 0.2, 0.8)) * np.float32(
+        spread(rng, 0.04, 0.5)
+    )
     if chance(rng, 0.4):
         pitch = spread(rng, 6, 24) * scale
         u, _ = axes(rng, size, any_angle(rng, 0.9), (pitch, pitch), 0.03, 60 * scale)
@@ -175,9 +181,13 @@ def labyrinth(rng: Rng, size: Size) -> Look:
     """A pattern of one width without order: etched, wrinkled paint, veneer, coral, camouflage."""
     scale, light = unit(size), any_light(rng)
     wide, down = spread(rng, 1.5, 16) * scale, spread(rng, 0.5, 2)
-    band = cloud(rng, size, wide, wide * down) - np.float32(between(rng, 0.4, 0.9)) * cloud(rng, size, 2 * wide, 2 * wide * down)
+    band = cloud(rng, size, wide, wide * down) - np.float32(between(rng, 0.4, 0.9)) * cloud(
+        rng, size, 2 * wide, 2 * wide * down
+    )
     form = np.tanh((band - np.float32(rng.normal(0, 0.4))) * np.float32(spread(rng, 0.6, 8)))
-    shade, shine = lit(form * np.float32(spread(rng, 0.02, 0.2) * wide), light, between(rng, 0.5, 1.2), between(rng, 0, 0.3), 20)
+    shade, shine = lit(
+        form * np.float32(spread(rng, 0.02, 0.2) * wide), light, between(rng, 0.5, 1.2), between(rng, 0, 0.3), 20
+    )
     ink = np.clip(0.5 + 0.5 * form, 0, 1)
     grey = shade * np.exp(np.float32(spread(rng, 0.02, 0.5)) * form) * np.exp(np.float32(0.04) * white(rng, size))
     pair = any_hue(rng), any_hue(rng) if chance(rng, 0.3) else tint(rng)

@@ -75,7 +75,7 @@ def concrete(rng: Rng, size: Size) -> Look:
         marks = cloud(rng, room_to_turn(size, angle), spread(rng, 20, 80) * scale, spread(rng, 1.5, 6) * scale)
         height += np.float32(spread(rng, 0.3, 2.0) * scale) * turned(rng, size, angle, marks)
     if chance(rng, 0.4):
-        pores = np.maximum(cloud(rng, size, spread(rng, 1.0, 2.2) * scale) - between(rng, 2.0, 2.7), 0)
+        pores = np.maximum(cloud(rng, size, spread(rng, 1.0, 2.2) * scale) - between(rng, 1.5, 2.2), 0)
         height -= 5 * pores
         tone -= 2.0 * pores
     shade, _ = lit(height, light, between(rng, 0.5, 1.2))
@@ -90,7 +90,7 @@ def marble(rng: Rng, size: Size) -> Look:
     ink = np.float32(between(rng, 0.1, 0.5)) * np.clip(0.5 + 0.5 * base, 0, 1)
     for _ in range(int(rng.integers(1, 4))):
         field = rough(rng, size, spread(rng, 20, 80) * scale, 1.5, 1.0)
-        vein = np.exp(-np.abs(field) / np.float32(spread(rng, 0.02, 0.2)))
+        vein = np.exp(-np.abs(field) / np.float32(spread(rng, 0.05, 0.4)))
         ink += np.float32(between(rng, 0.1, 0.9)) * vein * np.clip(0.4 + cloud(rng, size, 40 * scale), 0, 1)
     ink = np.clip(ink, 0, 1)
     pale, dark = spread(rng, 0.3, 0.8), spread(rng, 0.02, 0.25)
@@ -121,7 +121,9 @@ def tiles(rng: Rng, size: Size) -> Look:
     """Tiles with grout: square, in brick order or hexagonal, of stone, glaze or clay, a few or many in the picture."""
     scale, light = unit(size), any_light(rng)
     pitch = spread(rng, 18, 170) * scale
-    u, v = axes(rng, size, any_angle(rng, 0.7), (pitch * spread(rng, 0.6, 2), pitch), spread(rng, 0.001, 0.02), 60 * scale)
+    u, v = axes(
+        rng, size, any_angle(rng, 0.7), (pitch * spread(rng, 0.6, 2), pitch), spread(rng, 0.001, 0.02), 60 * scale
+    )
     order = int(rng.integers(3))
     if order == 1:
         u += np.float32(0.5) * odd(v)
@@ -135,7 +137,9 @@ def tiles(rng: Rng, size: Size) -> Look:
     height = np.minimum(far, np.float32(grout * 3)) * np.float32(pitch * between(rng, 0.1, 0.5))
     shade, shine = lit(cv2.GaussianBlur(height, (0, 0), 0.8), light, 0.8, between(rng, 0, 0.2), 20)
     face = np.exp(per_square(rng, mark_u, mark_v, spread(rng, 0.01, 0.25)))
-    face *= np.exp(np.float32(spread(rng, 0.01, 0.3)) * rough(rng, size, spread(rng, 3, 50) * scale, 0.8, between(rng, 0, 1)))
+    face *= np.exp(
+        np.float32(spread(rng, 0.01, 0.3)) * rough(rng, size, spread(rng, 3, 50) * scale, 0.8, between(rng, 0, 1))
+    )
     body, joint = spread(rng, 0.06, 0.7), spread(rng, 0.03, 0.6)
     clay = joint * np.exp(np.float32(0.12) * rough(rng, size, 3 * scale, 0.8, 0.3))
     cover = inside[..., None]
@@ -163,10 +167,12 @@ def wood(rng: Rng, size: Size) -> Look:
     large = room_to_turn(size, angle)
     y = np.arange(large[0], dtype=np.float32)[:, None]
     x = np.arange(large[1], dtype=np.float32)[None, :]
-    bend = np.float32(spread(rng, 3, 25) * scale) * cloud(rng, large, spread(rng, 80, 300) * scale, spread(rng, 15, 60) * scale)
+    bend = np.float32(spread(rng, 3, 25) * scale) * cloud(
+        rng, large, spread(rng, 80, 300) * scale, spread(rng, 15, 60) * scale
+    )
     rings = y + bend
     knots = np.zeros(large, np.float32)
-    for _ in range(int(rng.integers(0, 4)) if chance(rng, 0.35) else 0):
+    for _ in range(int(rng.integers(0, 4)) if chance(rng, 0.2) else 0):
         row, column, radius = between(rng, 0, large[0]), between(rng, 0, large[1]), spread(rng, 3, 14) * scale
         far = np.square((y - row) / np.float32(radius)) + np.square((x - column) / np.float32(1.5 * radius))
         rings += np.sign(y - np.float32(row)) * np.float32(1.5 * radius) * np.exp(-far / 6)
