@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from iapas.synthesis.scene import Scene
-from iapas.synthesis.scenes import electrics, fasteners, pieces
+from iapas.synthesis.scenes import electrics, fasteners, pieces, plates
 from iapas.synthesis.scenes.poses import Pose, single, tray
 from iapas.synthesis.scenes.studio import Drawn, Stage, set_up, to_scene
 from iapas.synthesis.texture import Rng
@@ -34,6 +34,13 @@ _BODIES: dict[str, tuple[_Draw, float, bool]] = {
     "chip": (electrics.chip, 1.0, False),
     "circuit": (electrics.circuit, 1.0, False),
     "plug": (electrics.plug, 2.5, False),
+    "perforated plate": (plates.perforated, 1.0, False),
+    "name plate": (plates.stamped, 1.0, False),
+    "milled block": (plates.milled, 1.0, False),
+    "mesh": (plates.mesh, 1.0, False),
+    "cut sheet": (plates.cut_sheet, 1.0, True),
+    "keypad": (plates.keypad, 1.0, False),
+    "dial": (plates.dial, 1.0, False),
 }
 """Kind -> (what draws it in a pose, how many times as long as wide it is, whether it also comes in trays)."""
 

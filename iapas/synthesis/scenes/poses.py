@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from iapas.synthesis.texture import Map, Rng, grid
@@ -115,3 +116,14 @@ def dome(distance: Map, wide: float, high: float, power: float = 2.0) -> Map:
     rise = np.clip(-distance / max(wide, 0.5), 0, 1)
     heights: Map = np.float32(high) * (1 - (1 - rise) ** power) ** (1 / power)
     return heights
+
+
+def stencil(pose: Pose, tile: Map) -> Map:
+    """A drawn picture, (N, N) over -1..1 of the part's own frame, laid where the part lies: float32, 0 outside."""
+    side = tile.shape[0]
+    scale = np.float32(side / (2 * pose.r))
+    factor = max(1, int(scale))
+    small = cv2.resize(tile, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+    x, y = (v * (scale / factor) + np.float32(small.shape[0] / 2 - 0.5) for v in (pose.x, pose.y))
+    seen: Map = cv2.remap(small, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
+    return seen.astype(np.float32)

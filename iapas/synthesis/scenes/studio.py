@@ -209,9 +209,10 @@ def to_scene(stage: Stage, kind: str, drawn: Drawn) -> Scene:
     pairs = zip(drawn.solids, plain, strict=False)
     same = next((k for k, (one, other) in enumerate(pairs) if one is not other), min(len(plain), len(drawn.solids)))
     base = laid(stage, stage.ground, drawn.solids[:same])
-    colour, bare = (_lit(stage, laid(stage, base, solids[same:])) for solids in (drawn.solids, plain))
+    colour = _lit(stage, laid(stage, base, drawn.solids[same:]))
+    bare = _lit(stage, laid(stage, base, plain[same:])) if elements else None
     whole = part if part.mean() < 0.97 else None
-    return Scene(colour, kind, whole, elements, bare if elements else None, stage.light)
+    return Scene(colour, kind, whole, elements, bare, stage.light)
 
 
 def _lit(stage: Stage, colour: Map) -> Map:
