@@ -74,6 +74,7 @@ class Config(Section):
             "exemplars": {"support"} if self.exemplars.support else True,
             **dict.fromkeys(("run", "title", "name"), True),
             "models": {"root"},
+            "describe": {"prompts_folder"},  # what is taken of it is hashed beside
             "output": {"overlay", "thumbnails"},
             "generator": {"url", "timeout"},
         }

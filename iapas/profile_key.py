@@ -24,7 +24,7 @@ def profile_key(config: Config, lexicon: Lexicon, images: Sequence[Image]) -> di
         "device": config.run.device,
         "contents": model_digests(config, (1,)),
         "tag files": [_digest(file) for file in (config.tagger.tags, config.tagger.thresholds)],
-        "template": astuple(load_template(config.generator.template)),
+        "template": astuple(load_template(config.generator.template, config.describe.prompts_folder)),
         "lexicon": [lexicon.phrases, sorted(lexicon.words.items())],
         "images": [hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest() for image in images],
     }

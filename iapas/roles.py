@@ -83,7 +83,7 @@ def generator(config: Config, lexicon: Lexicon, runtime: GetRuntime) -> PromptGe
     fixed = LexiconPrompts(lexicon)
     if config.describe.generator == "lexicon":
         return fixed
-    template = load_template(config.generator.template)
+    template = load_template(config.generator.template, config.describe.prompts_folder)
     chat: Chat
     if config.describe.generator == "endpoint":
         from iapas.models.endpoint import EndpointChat

@@ -237,7 +237,7 @@ class Segmenter:
 
     @cached_property
     def _lexicon(self) -> Lexicon:
-        return load_lexicon(self.config.describe.lexicon)
+        return load_lexicon(self.config.describe.lexicon, self.config.describe.prompts_folder)
 
     @cached_property
     def _roi(self) -> Roi | None:

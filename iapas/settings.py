@@ -60,11 +60,14 @@ class Describe(Section):
     object: Literal["phrase", "tags"] = Field(
         "phrase", description="what the generator is told of the product: its name, or all its tags"
     )
-    material: str = Field("", description="what the product is made of, for templates that ask for {material}")
+    material: str = Field("", description="what the product is made of, for templates with {material}")
     generator: Literal["lexicon", "llm", "endpoint"] = Field(
         "lexicon", description="what names the possible defects; llm: a model here, endpoint: one at generator.url"
     )
-    lexicon: str = Field("default", description="a lexicon in prompts/lexicons, or a YAML file")
+    lexicon: str = Field("default", description="a lexicon's name (iapas prompts list), or a YAML file")
+    prompts_folder: str = Field(
+        "", description="a folder of your own with templates/*.yaml and lexicons/*.yaml, beside the shipped ones"
+    )
     append: list[str] = Field(
         [], description="phrases asked for beside the generator's; {object} stands for the product's name"
     )
@@ -82,7 +85,7 @@ class GeneratorSettings(Section):
     """The language model that is asked what could be wrong, for describe.generator llm and endpoint."""
 
     model: str = Field("", description="llm: a model's name (iapas models list), or its folder")
-    template: str = Field("paper", description="the question: a template in prompts/templates, or a YAML file")
+    template: str = Field("paper", description="the question: a template's name (iapas prompts list), or a YAML file")
     quantization: Literal["none", "8bit", "4bit"] = Field(
         "none", description="llm: of the weights, by bitsandbytes; less memory, other replies"
     )

@@ -61,6 +61,10 @@ class LlmChat:
             raise MissingError(f"{self.name} does not fit into the memory that is free", _SMALLER)
         return str(self._tokenizer.decode(done[0][0, ids.shape[1] :], skip_special_tokens=True)).strip()
 
+    def rendered(self, system: str, user: str) -> str:
+        """The text that the model gets for a question, with the control tokens of its chat template."""
+        return str(self._tokenizer.decode(self._question(system, user)[0]))
+
     def close(self) -> None:
         """Give the memory back; it is loaded again when it is asked again."""
         for loaded in ("_tokenizer", "_model", "_ends", "_index"):

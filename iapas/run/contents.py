@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
+from iapas import shipped
 from iapas.config import Config
 from iapas.errors import ConfigError
 from iapas.files.roi import roi_file
 from iapas.files.supports import read_supports
+from iapas.prompting.folders import Kind, find
 from iapas.roles import model_digests
 
 
@@ -20,10 +23,25 @@ def contents(config: Config) -> dict[str, str]:
     hashes = {}
     roi = roi_file(config)
     if roi is not None:
-        try:
-            hashes["verdict.roi"] = hashlib.sha256(Path(roi).read_bytes()).hexdigest()
-        except OSError as error:
-            raise ConfigError(f"verdict.roi {roi!r} cannot be read: {error.strerror or error}") from error
+        hashes["verdict.roi"] = _hash(Path(roi), f"verdict.roi {roi!r}")
     if config.exemplars.support:
         hashes["exemplars.support"] = read_supports(config.exemplars.support, config.reading).digest
+    for key, kind, name in _words(config):
+        file = find(kind, name, config.describe.prompts_folder)
+        if not file.is_relative_to(shipped.folder("prompts")):  # what is shipped goes with the version
+            hashes[key] = _hash(file, f"{key} {name!r}")
     return hashes | model_digests(config, (2,))
+
+
+def _words(config: Config) -> Iterator[tuple[str, Kind, str]]:
+    """The setting, kind and name of the lexicon, and of the template where one is asked."""
+    yield "describe.lexicon", "lexicons", config.describe.lexicon
+    if config.describe.generator != "lexicon":
+        yield "generator.template", "templates", config.generator.template
+
+
+def _hash(file: Path, what: str) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{what} cannot be read: {error.strerror or error}") from error
