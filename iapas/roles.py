@@ -103,9 +103,22 @@ def detector(config: Config, runtime: GetRuntime) -> Detector:
         from iapas.embedded.classical import ClassicalDetector
 
         return ClassicalDetector(settings.work_size, settings.max_regions)
+    folder = _folder(config, settings.model)
+    if settings.name == "sam3":
+        from iapas.models.sam3 import Sam3Detector
+
+        return Sam3Detector(folder, settings, runtime())
+    if settings.name == "clipseg":
+        from iapas.models.clipseg import ClipsegDetector
+
+        return ClipsegDetector(folder, settings, runtime())
+    if settings.name == "owlv2":
+        from iapas.models.owlv2 import Owlv2Detector
+
+        return Owlv2Detector(folder, settings, runtime())
     from iapas.models.grounding_dino import GroundingDinoDetector
 
-    return GroundingDinoDetector(_folder(config, settings.model), settings, runtime())
+    return GroundingDinoDetector(folder, settings, runtime())
 
 
 def decoder(config: Config, runtime: GetRuntime) -> MaskDecoder | None:

@@ -103,15 +103,24 @@ class GeneratorSettings(Section):
 class DetectorSettings(Section):
     """What finds regions."""
 
-    name: Literal["classical", "grounding-dino"] = Field("classical", description="the detector")
+    name: Literal["classical", "grounding-dino", "sam3", "clipseg", "owlv2"] = Field(
+        "classical", description="the detector; grounding-dino and owlv2 want a mask decoder"
+    )
     work_size: int = Field(256, ge=64, le=1024, description="classical: looks at about this many pixels squared")
     max_regions: int = Field(30, ge=1, le=1000, description="regions kept of an image or tile, the best ones")
-    model: str = Field("", description="grounding-dino: a model's name (iapas models list), or its folder")
+    model: str = Field("", description="all but classical: a model's name (iapas models list), or its folder")
+    side: int = Field(
+        352, ge=32, le=2048, multiple_of=16, description="clipseg: pictures are resized to this many pixels squared"
+    )
     shorter_side: int = Field(800, ge=64, le=4096, description="grounding-dino: pictures are resized to this side...")
     longer_side: int = Field(1333, ge=64, le=8192, description="... unless their longer one would pass this")
-    box_threshold: float = Field(0.1, ge=0, le=1, description="grounding-dino: boxes of a lower score are dropped")
+    box_threshold: float = Field(
+        0.1, ge=0, le=1, description="all but classical: boxes, or parts of a map, of a lower score are dropped"
+    )
     text_threshold: float = Field(0.1, ge=0, le=1, description="grounding-dino: words of a lower score do not count")
-    nms: float = Field(0.5, gt=0, le=1, description="grounding-dino: of boxes that overlap more (IoU) the best is kept")
+    nms: float = Field(
+        0.5, gt=0, le=1, description="all but classical: of boxes that overlap more (IoU) the best is kept"
+    )
     object_pass: Literal["separate", "joint"] = Field(
         "separate", description="the object in a pass of its own (the paper), or together with the anomaly phrases"
     )

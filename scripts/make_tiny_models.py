@@ -170,6 +170,132 @@ def sam2(video: bool = False) -> tuple[Any, None]:
     return model, None
 
 
+def clip_tokenizer(limit: int) -> Any:
+    """CLIP's: a token for each byte, inside or at the end of a word."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = [*alphabet, *(f"{character}</w>" for character in alphabet), "<|startoftext|>", "<|endoftext|>"]
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    return transformers.CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=limit)
+
+
+def clip_text(tokenizer: Any, side: int) -> dict[str, Any]:
+    """The configuration of a text encoder."""
+    return {
+        "vocab_size": len(tokenizer),
+        "hidden_size": side,
+        "intermediate_size": side,
+        "projection_dim": side,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "max_position_embeddings": tokenizer.model_max_length,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+
+
+def lively(model: Any, gain: float = 1.5) -> Any:
+    """``model`` with matrices that keep what goes through them apart: its own are so small that all looks the same."""
+    for weights in model.parameters():
+        if weights.dim() > 1:
+            torch.nn.init.normal_(weights, std=gain / weights[0].numel() ** 0.5)
+    return model
+
+
+def sam3() -> tuple[Any, Any]:
+    """SAM 3 as it is published: the video model, in which the image model is. Its processor needs torchvision."""
+    tokenizer, side = clip_tokenizer(32), 56
+    grid = side // 14
+    backbone = transformers.Sam3ViTConfig(
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=side,
+        patch_size=14,
+        window_size=2,
+        global_attn_indexes=[1],
+        pretrain_image_size=28,
+    )
+    vision = transformers.Sam3VisionConfig(
+        backbone_config=backbone,
+        fpn_hidden_size=32,
+        backbone_feature_sizes=[[grid * 4] * 2, [grid * 2] * 2, [grid] * 2],
+    )
+    small = {"hidden_size": 32, "num_layers": 1, "num_attention_heads": 4, "intermediate_size": 32}
+    image = transformers.Sam3Config(
+        vision_config=vision,
+        text_config=transformers.CLIPTextConfig(**clip_text(tokenizer, 32)),
+        geometry_encoder_config=small,
+        detr_encoder_config=small,
+        detr_decoder_config={"num_queries": 10, **small},
+        mask_decoder_config={"hidden_size": 32, "num_attention_heads": 4},
+    )
+    tracker = transformers.Sam3TrackerVideoConfig(
+        vision_config=vision.to_dict(),
+        image_size=side,
+        prompt_encoder_config={"hidden_size": 32, "image_size": side, "patch_size": 14, "mask_input_channels": 4},
+        mask_decoder_config={
+            "hidden_size": 32,
+            "mlp_dim": 32,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "iou_head_hidden_dim": 32,
+        },
+        memory_attention_hidden_size=32,
+        memory_attention_num_layers=1,
+        memory_attention_feed_forward_hidden_size=32,
+        memory_attention_rope_feat_sizes=[grid, grid],
+        memory_encoder_hidden_size=32,
+        memory_encoder_output_channels=16,
+        mask_downsampler_embed_dim=32,
+        memory_fuser_embed_dim=32,
+        memory_fuser_intermediate_dim=32,
+        memory_fuser_num_layers=1,
+    )
+    config = transformers.Sam3VideoConfig(detector_config=image.to_dict(), tracker_config=tracker.to_dict())
+    return lively(transformers.Sam3VideoModel(config)), tokenizer
+
+
+def clipseg() -> tuple[Any, Any]:
+    """CLIPSeg."""
+    tokenizer = clip_tokenizer(77)
+    vision = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 32,
+        "patch_size": 16,
+    }
+    config = transformers.CLIPSegConfig(
+        text_config=clip_text(tokenizer, 16),
+        vision_config=vision,
+        projection_dim=16,
+        reduce_dim=8,
+        extract_layers=[0, 1],
+        decoder_num_attention_heads=2,
+        decoder_intermediate_size=16,
+        use_complex_transposed_convolution=True,
+    )
+    return lively(transformers.CLIPSegForImageSegmentation(config)), tokenizer
+
+
+def owlv2() -> tuple[Any, Any]:
+    """OWLv2."""
+    tokenizer = clip_tokenizer(16)
+    vision = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": 64,
+        "patch_size": 8,
+    }
+    config = transformers.Owlv2Config(text_config=clip_text(tokenizer, 16), vision_config=vision, projection_dim=16)
+    return lively(transformers.Owlv2ForObjectDetection(config)), tokenizer
+
+
 def dino(patch: int) -> tuple[Any, None]:
     """DINO's ViT."""
     config = transformers.ViTConfig(
@@ -284,6 +410,9 @@ class Ram:
 MODELS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "grounding-dino-tiny": grounding_dino,
     "mm-grounding-dino-tiny": lambda: grounding_dino("MMGroundingDino"),
+    "sam3": sam3,
+    "clipseg-rd64-refined": clipseg,
+    "owlv2-base-ensemble": owlv2,
     "sam-vit-base": sam,
     "sam-vit-huge": sam,
     "sam-hq-vit-base": lambda: sam("SamHQ"),

@@ -87,12 +87,13 @@ def load(model_class: str, folder: Path, runtime: Runtime, **options: Any) -> An
 
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer that lies beside a model. Raises MissingError where none can be read."""
-    from transformers import AutoTokenizer
+    with quiet():
+        from transformers import AutoTokenizer
 
-    try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise MissingError(f"{folder} has no tokenizer that can be read", "fetch or copy it again") from error
+        try:
+            return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except Exception as error:  # of many kinds, for whatever is wrong with the files
+            raise MissingError(f"{folder} has no tokenizer that can be read", _AGAIN) from error
 
 
 def model_kind(folder: Path) -> str:

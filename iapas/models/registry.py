@@ -2,8 +2,8 @@
 
 Sources of the table: archived pages of huggingface.co and public source that pins the same files. A ``revision`` is a
 commit stated there, ``main`` where none was found; sizes are of the weights there (mm-grounding-dino-base,
-sam-hq-vit-huge and all extractors: estimated). No entry could be downloaded where iapas was written: all of it is
-unverified here.
+sam-hq-vit-huge, clipseg, owlv2, sam3 and all extractors: estimated). No entry could be downloaded where iapas was
+written: all of it is unverified here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "huggingface_h
 
 Kind = (
     Literal["grounding-dino", "mm-grounding-dino", "sam", "sam-hq", "sam2", "ram", "ram-plus", "llama"]
-    | Literal["dino", "dinov2", "resnet", "pdn-large", "pdn-small"]
+    | Literal["sam3", "clipseg", "owlv2", "dino", "dinov2", "resnet", "pdn-large", "pdn-small"]
 )
 
 Role = Literal["tagger", "generator", "detector", "decoder", "extractor"]
@@ -75,6 +75,8 @@ grounding-dino-tiny grounding-dino IDEA-Research/grounding-dino-tiny a2bb814dd30
 grounding-dino-base grounding-dino IDEA-Research/grounding-dino-base 12bdfa3120f3e7ec7b434d90674b3396eccf88eb 933
 mm-grounding-dino-tiny mm-grounding-dino openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det main 692
 mm-grounding-dino-base mm-grounding-dino openmmlab-community/mm_grounding_dino_base_o365v1_goldg_v3det main 936
+clipseg-rd64-refined clipseg CIDAS/clipseg-rd64-refined 325a839908143a34b409ae6f2910fa015ea390e6 603
+owlv2-base-ensemble owlv2 google/owlv2-base-patch16-ensemble cfd3195ba4ea9592eec887ded089f4c08eff231d 620
 sam-vit-base sam facebook/sam-vit-base 70c1a07f894ebb5b307fd9eaaee97b9dfc16068f 375
 sam-vit-large sam facebook/sam-vit-large 6851e0441005b0fb96f2cc4dfac472f3d1b14af1 1250
 sam-vit-huge sam facebook/sam-vit-huge 87aecf0df4ce6b30cd7de76e87673c49644bdf67 2564
@@ -94,32 +96,38 @@ resnet18 resnet microsoft/resnet-18 main 47
 resnet50 resnet microsoft/resnet-50 main 102
 """  # name, kind, repository, revision, megabytes; all these are under Apache-2.0 and none is gated
 
+_APACHE = "https://www.apache.org/licenses/LICENSE-2.0"
 
 _ROLES: dict[str, Role] = {
-    **dict.fromkeys(("grounding-dino", "mm-grounding-dino"), "detector"),
+    **dict.fromkeys(("grounding-dino", "mm-grounding-dino", "clipseg", "owlv2", "sam3"), "detector"),
     **dict.fromkeys(("ram", "ram-plus"), "tagger"),
     **dict.fromkeys(("dino", "dinov2", "resnet"), "extractor"),
+    "llama": "generator",
 }  # by kind; the others are decoders
 
 
-def _entry(row: str) -> Entry:
+def _entry(row: str, licence: str = "Apache-2.0", url: str = _APACHE, *, gated: bool = False) -> Entry:
     name, kind, repository, revision, megabytes = row.split()
-    role, url = _ROLES.get(kind, "decoder"), "https://www.apache.org/licenses/LICENSE-2.0"
-    return Entry(name, role, cast(Kind, kind), repository, revision, "Apache-2.0", url, True, int(megabytes))
+    role = _ROLES.get(kind, "decoder")
+    return Entry(name, role, cast(Kind, kind), repository, revision, licence, url, True, int(megabytes), gated)
 
 
-_LLAMA = Entry(
-    "llama-3-8b-instruct",
-    "generator",
-    "llama",
-    "meta-llama/Meta-Llama-3-8B-Instruct",
-    "5f0b02c75b57c5855da9ae460ce51323ea669d8a",
-    "Meta Llama 3 Community License",
-    "https://llama.meta.com/llama3/license/",
-    commercial=True,  # but for companies with over 700 million users a month
-    megabytes=16061,
-    gated=True,
-)
+_GATED = [
+    _entry(
+        # commercial use allowed, but not in war, weapons, espionage
+        "sam3 sam3 facebook/sam3 3c879f39826c281e95690f02c7821c4de09afae7 3440",
+        "SAM License",
+        "https://github.com/facebookresearch/sam3/blob/main/LICENSE",
+        gated=True,
+    ),
+    _entry(
+        # commercial use allowed, but not to companies with over 700 million users a month
+        "llama-3-8b-instruct llama meta-llama/Meta-Llama-3-8B-Instruct 5f0b02c75b57c5855da9ae460ce51323ea669d8a 16061",
+        "Meta Llama 3 Community License",
+        "https://llama.meta.com/llama3/license/",
+        gated=True,
+    ),
+]
 
 
 def _pdn(kind: Kind, megabytes: int) -> Entry:
@@ -127,7 +135,7 @@ def _pdn(kind: Kind, megabytes: int) -> Entry:
     return Entry(kind, "extractor", kind, name, "main", terms, page, False, megabytes, host="github.com")
 
 
-_ENTRIES = [*map(_entry, _TABLE.split("\n")[1:-1]), _LLAMA, _pdn("pdn-large", 32), _pdn("pdn-small", 11)]
+_ENTRIES = [*map(_entry, _TABLE.split("\n")[1:-1]), *_GATED, _pdn("pdn-large", 32), _pdn("pdn-small", 11)]
 
 REGISTRY = {entry.name: entry for entry in _ENTRIES}
 

@@ -29,7 +29,8 @@ def test_entries_are_whole():
         assert entry.revision == "main" or len(bytes.fromhex(entry.revision)) == 20
         assert 10 < entry.megabytes < 20000
         assert entry.licence_url.startswith("https://")
-        roles = {"grounding-dino": "detector", "ram": "tagger", "llama": "generator"}
+        roles = dict.fromkeys(("grounding-dino", "sam3", "clipseg", "owlv2"), "detector")
+        roles |= {"ram": "tagger", "llama": "generator"}
         roles |= dict.fromkeys(("dino-v", "dinov2", "resnet", "pdn"), "extractor")
         assert entry.role == next((role for part, role in roles.items() if part in name), "decoder")
         assert entry.kind in name.replace("sam2.1", "sam2")
