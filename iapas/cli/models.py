@@ -1,7 +1,8 @@
-"""``iapas models list|fetch|verify``: the foundation models, their licences and their files."""
+"""``iapas models list|fetch|verify|convert``: the foundation models, their licences and their files."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,8 +10,6 @@ import typer
 from iapas.cli.options import Json, Offline
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from iapas.models.registry import Entry
 
 models_app = typer.Typer(no_args_is_help=True)
@@ -79,6 +78,36 @@ def models_verify(names: Names = None, root: Root = "", as_json: Json = False) -
         if not states:
             typer.echo("no models are here")
     raise typer.Exit(0 if all(ok for ok, _ in states.values()) else 4)
+
+
+@models_app.command("convert")
+def models_convert(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .pth file of the authors.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.", show_default=False)],
+    claimed: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="The model that it must be; else that is found out.")
+    ] = "",
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The vocabulary of bert-base-uncased; else of a fetched Grounding DINO."),
+    ] = None,
+    root: Root = "",
+    as_json: Json = False,
+) -> None:
+    """Make of the authors' Grounding DINO, SAM, RAM or FM file a folder that configs can name. Asks no network.
+
+    What the file is, is told by its tensors. Exit code 4: it is broken, not known, not whole, or holds more.
+    """
+    import json
+    from dataclasses import asdict
+
+    from iapas.models.conversion.convert import convert
+
+    done = convert(file, out, claimed=claimed, tokenizer=tokenizer, root=root)
+    typer.echo(f"{file}: {done.words}, {done.tensors} tensors, {len(done.unused)} of them not needed", err=True)
+    for note in done.notes:
+        typer.echo(note, err=True)
+    typer.echo(json.dumps({**asdict(done), "folder": str(done.folder)}) if as_json else str(done.folder))
 
 
 def _state(entry: Entry, root: str) -> tuple[bool, str]:

@@ -21,7 +21,7 @@ from iapas.models.loading import Runtime, quiet
 from iapas.models.ram_names import IGNORED, expected, for_backbone, for_head, shape_of
 from iapas.models.ram_network import Head, Network
 from iapas.models.registry import OFFICIAL, require_packages
-from iapas.models.tensors import read_pth, read_safetensors, require_shapes
+from iapas.models.tensors import read_checkpoint, require_shapes
 
 CONVERTED = "model.safetensors"
 TAGS, THRESHOLDS = checksums.ADDED
@@ -51,9 +51,13 @@ def load(file: Path, runtime: Runtime) -> Network:
 
 def read(file: Path) -> dict[str, Any]:
     """The tensors that tagging uses, under their official names, checked: all there, of the right shapes."""
+    return checked(read_checkpoint(file, _AGAIN), file)
+
+
+def checked(raw: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The same of all the tensors of ``file``."""
     import torch
 
-    raw = read_safetensors(file, _AGAIN) if file.suffix == ".safetensors" else read_pth(file, _AGAIN, key="model")
     state = {name.replace("vision_multi", "tagging_head"): value for name, value in raw.items()}
     state = {name: value for name, value in state.items() if not IGNORED.match(name)}
     try:
@@ -62,7 +66,7 @@ def read(file: Path) -> dict[str, Any]:
             state.setdefault("reweight_scale", torch.tensor(_SCALE))
     except MissingError as error:
         raise MissingError(f"{file}: {error}", _AGAIN) from None
-    require_shapes(state, dict(expected(shape)), "RAM", file, _AGAIN)
+    require_shapes(state, dict(expected(shape)), "RAM's", file, _AGAIN)
     return state
 
 
@@ -106,18 +110,22 @@ def convert(official: Path, out: Path) -> Path:
     checkpoint. The file is smaller (RAM: no captioning branch), loads quickly and can run no code.
     """
     require_packages()
+    out.mkdir(parents=True, exist_ok=True)
+    save(read(official), official.parent, out)
+    checksums.write_sums(out)
+    return out
+
+
+def save(state: dict[str, Any], beside: Path, out: Path) -> None:
+    """Write tensors as :func:`read` gives them into ``out``, and the tags and thresholds that lie in ``beside``."""
     from safetensors.torch import save_file
 
-    state = read(official)
     shape = shape_of(state)
-    out.mkdir(parents=True, exist_ok=True)
     part = out / f"{CONVERTED}.part"
     save_file({name: state[name].float().contiguous().clone() for name in sorted(state)}, part)
     part.replace(out / CONVERTED)
     about = {"model_type": "ram-plus" if shape.descriptions > 1 else "ram", **dataclasses.asdict(shape)}
     (out / "config.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     for name in (TAGS, THRESHOLDS):
-        if (official.parent / name).is_file() and official.parent.resolve() != out.resolve():
-            shutil.copyfile(official.parent / name, out / name)
-    checksums.write_sums(out)
-    return out
+        if (beside / name).is_file() and beside.resolve() != out.resolve():
+            shutil.copyfile(beside / name, out / name)

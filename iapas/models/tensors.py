@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from iapas.errors import MissingError
 
-_NAMED = 5  # tensors that a message names
+_NAMED = 10  # tensors that a message names
+_WRAPPERS = ("model", "state_dict")  # keys under which training programs save what a network holds
+_PARALLEL = "module."  # before each name, where a network was trained on several devices
 
 
 def read_safetensors(file: Path, hint: str) -> dict[str, Any]:
@@ -23,11 +26,13 @@ def read_safetensors(file: Path, hint: str) -> dict[str, Any]:
     return tensors
 
 
-def read_pth(file: Path, hint: str, *, key: str = "") -> dict[str, Any]:
-    """The tensors of a .pth file by name, those under ``key`` where one is given.
+def read_checkpoint(file: Path, hint: str) -> dict[str, Any]:
+    """The tensors of a file of the authors by name: .safetensors, else as torch saves, wrapped or not.
 
     ``weights_only``: a file that wants to run code is refused, not run. Raises MissingError with ``hint``.
     """
+    if file.suffix == ".safetensors":
+        return read_safetensors(file, hint)
     import torch
 
     try:
@@ -37,13 +42,14 @@ def read_pth(file: Path, hint: str, *, key: str = "") -> dict[str, Any]:
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise MissingError(f"{file} cannot be read as tensors alone: {reason}", hint) from error
-    state = loaded.get(key) if key and isinstance(loaded, dict) else loaded
+    inner = (loaded.get(key) for key in _WRAPPERS) if isinstance(loaded, dict) else ()
+    state = next((part for part in inner if isinstance(part, dict)), loaded)
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
     ):
-        what = f"has no tensors under {key!r}" if key else "holds more than tensors by name"
-        raise MissingError(f"{file} {what}", hint)
-    return state
+        raise MissingError(f"{file} holds more than tensors by name", hint)
+    whole = bool(state) and all(name.startswith(_PARALLEL) for name in state)
+    return {name.removeprefix(_PARALLEL): value for name, value in state.items()} if whole else dict(state)
 
 
 def require_shapes(
@@ -52,10 +58,15 @@ def require_shapes(
     """Raise MissingError with ``hint`` for tensors that are not there, not known, or of another shape."""
     problems = (
         ("are missing", sorted(wanted.keys() - state.keys())),
-        (f"are not {whose}'s", sorted(state.keys() - wanted.keys())),
+        (f"are not {whose}", sorted(state.keys() - wanted.keys())),
         ("have another shape", sorted(k for k in wanted.keys() & state.keys() if tuple(state[k].shape) != wanted[k])),
     )
     for what, names in problems:
         if names:
-            shown = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
-            raise MissingError(f"{where}: {len(names)} tensors {what}: {shown}", hint)
+            raise MissingError(f"{where}: {len(names)} tensors {what}: {named(names)}", hint)
+
+
+def named(names: Iterable[str]) -> str:
+    """The first of the names, for a message."""
+    first = list(names)
+    return ", ".join(first[:_NAMED]) + (", ..." if len(first) > _NAMED else "")

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 from iapas.errors import MissingError
 from iapas.models import checksums
 from iapas.models.registry import PDN_FILES, require_packages
-from iapas.models.tensors import read_pth, read_safetensors, require_shapes
+from iapas.models.tensors import read_checkpoint, read_safetensors, require_shapes
 
 Size = Literal["large", "small"]
 
@@ -58,13 +58,18 @@ def load(folder: Path) -> Any:
     a tensor is missing, not known, or of another shape.
     """
     require_packages()
-    import torch
-
     checksums.verify(folder)
     size, tensors = _read(folder)
+    return build(size, tensors, folder)
+
+
+def build(size: Size, tensors: dict[str, Any], where: Path) -> Any:
+    """The network with these tensors, which are from ``where``: as :func:`load`, and as strict."""
+    import torch
+
     with torch.device("meta"):
         made = network(size)
-    require_shapes(tensors, {n: tuple(value.shape) for n, value in made.state_dict().items()}, "PDN", folder, _AGAIN)
+    require_shapes(tensors, {n: tuple(value.shape) for n, value in made.state_dict().items()}, "PDN's", where, _AGAIN)
     made.load_state_dict({name: value.float() for name, value in tensors.items()}, assign=True)
     return made.eval().requires_grad_(False)
 
@@ -87,7 +92,7 @@ def _read(folder: Path) -> tuple[Size, dict[str, Any]]:
     if (folder / "config.json").is_file():
         return _size(folder / "config.json"), read_safetensors(folder / "model.safetensors", _AGAIN)
     name, file = next((n, folder / f) for n, f in PDN_FILES.items() if (folder / f).is_file())
-    return cast(Size, name.removeprefix("pdn-")), read_pth(file, _AGAIN)
+    return cast(Size, name.removeprefix("pdn-")), read_checkpoint(file, _AGAIN)
 
 
 def _size(file: Path) -> Size:

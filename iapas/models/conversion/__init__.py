@@ -1,0 +1,1 @@
+"""The authors' own checkpoints, turned into the folders that iapas loads."""
