@@ -1,4 +1,4 @@
-"""What generated surfaces are made of, made quickly: noise, cells, periodic coordinates, colours, numbers drawn by chance.
+"""What generated surfaces are made of, made quickly: noise, cells, periodic coordinates, colours, chance.
 
 Maps are (H, W) float32, sizes (height, width), lengths pixels. Everything comes from the generator that is handed in.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -89,24 +90,19 @@ def cloud(rng: Rng, size: Size, across: float, down: float | None = None) -> Map
 
 def rough(rng: Rng, size: Size, widest: float, finest: float = 1.0, slope: float = 1.0) -> Map:
     """Noise of all scales from ``widest`` to ``finest``, amplitude ~ scale ** slope; mean 0, deviation 1."""
-    scales = [widest]
-    while scales[-1] / 2 >= finest:
-        scales.append(scales[-1] / 2)
-    total: Map | None = None
-    for scale in scales:
+    octaves = 1 + max(0, int(np.log2(widest / finest)))
+    total: Map = np.zeros((2, 2), np.float32)
+    for scale in [widest / 2**octave for octave in range(octaves)]:
         spacing = max(1.0, scale / 1.6)
         small = (int(np.ceil(size[0] / spacing)) + 2, int(np.ceil(size[1] / spacing)) + 2)
         fresh = cv2.GaussianBlur(white(rng, small), (0, 0), max(scale / spacing, 0.3)) * np.float32(scale**slope)
-        if total is not None:
-            fresh += cv2.resize(total, small[::-1], interpolation=cv2.INTER_CUBIC)
-        total = fresh
-    assert total is not None
-    if scales[-1] > 1.6:
+        total = fresh + cv2.resize(total, small[::-1], interpolation=cv2.INTER_CUBIC)
+    if spacing > 1:
         total = cv2.resize(total, (size[1] + 2, size[0] + 2), interpolation=cv2.INTER_CUBIC)
     return _standard(total[: size[0], : size[1]])
 
 
-def turned(rng: Rng, size: Size, angle: float, draw: npt.NDArray[np.float32]) -> Map:
+def turned(rng: Rng, size: Size, angle: float, draw: Map) -> Map:
     """The middle of ``draw`` (a map at least :func:`room_to_turn` large), turned by ``angle`` radians."""
     high, wide = draw.shape
     cos, sin = np.cos(angle), np.sin(angle)
@@ -114,6 +110,11 @@ def turned(rng: Rng, size: Size, angle: float, draw: npt.NDArray[np.float32]) ->
     ahead[:, 2] = (wide / 2, high / 2) - ahead[:, :2] @ (size[1] / 2, size[0] / 2)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(draw, ahead, size[::-1], flags=flags, borderMode=cv2.BORDER_REFLECT)
+
+
+def blurred(values: npt.NDArray[Any], across: float) -> Map:
+    """The same map seen less sharply: a Gaussian of deviation ``across`` pixels."""
+    return cv2.GaussianBlur(values, (0, 0), across)
 
 
 def room_to_turn(size: Size, angle: float) -> Size:
@@ -147,15 +148,17 @@ def axes(
 
 def per_period(rng: Rng, at: Map, deviation: float = 1.0) -> Map:
     """For each whole number in ``at`` a number of its own, mean 0."""
-    table = rng.normal(0, deviation, 256).astype(np.float32)
-    return table[np.floor(at).astype(np.int32) & 255]
+    table: Map = rng.normal(0, deviation, 256).astype(np.float32)
+    numbers: Map = table[np.floor(at).astype(np.int32) & 255]
+    return numbers
 
 
 def per_square(rng: Rng, u: Map, v: Map, deviation: float = 1.0) -> Map:
     """For each square of whole numbers a number of its own, mean 0."""
     table = rng.normal(0, deviation, 1024).astype(np.float32)
     at = np.floor(u).astype(np.int32) * 31 + np.floor(v).astype(np.int32) * 17
-    return table[at & 1023]
+    numbers: Map = table[at & 1023]
+    return numbers
 
 
 def part_of(at: Map) -> Map:
@@ -170,21 +173,23 @@ def odd(at: Map) -> Map:
 
 def rounded(at: Map) -> Map:
     """A round thread for each period: 1 in its middle, 0 at its sides."""
-    return np.sqrt(np.maximum(1 - 4 * np.square(part_of(at)), 0))
+    round_thread: Map = np.sqrt(np.maximum(1 - 4 * np.square(part_of(at)), 0))
+    return round_thread
 
 
 @dataclass(frozen=True)
 class Cells:
-    """A plane divided among random points: cell of each pixel, distance to its point and to the next cell, in pixels."""
+    """A plane divided among random points: each pixel's cell, how far its point and the next cell are, in pixels."""
 
-    label: npt.NDArray[np.int32]
+    label: npt.NDArray[Any]
     near: Map
     edge: Map
 
     def each(self, rng: Rng, deviation: float = 1.0) -> Map:
         """A number of its own for each cell, mean 0."""
         table = rng.normal(0, deviation, 4096).astype(np.float32)
-        return table[self.label & 4095]
+        numbers: Map = table[self.label & 4095]
+        return numbers
 
 
 def cells(rng: Rng, size: Size, across: float, jitter: float = 0.5, stretch: float = 1.0) -> Cells:

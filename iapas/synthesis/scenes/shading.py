@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from iapas.synthesis.scene import Scene
-from iapas.synthesis.scenes.grains import Size, any_light, between, chance, cloud, rough, spread, tint, unit, white
-from iapas.synthesis.texture import Map, Rng
+from iapas.synthesis.scenes.grains import Size, between, blurred, chance, cloud, rough, spread, tint, unit, white
+from iapas.synthesis.texture import Map, Rng, step
 from iapas.types import BoolMap
 
 
@@ -46,8 +46,9 @@ def lit(
 
 def hollow(height: Map, across: float, depth: float) -> Map:
     """A factor below 1 where a place lies lower than what is around it: light does not reach it."""
-    small = cv2.GaussianBlur(height, (0, 0), across) - height
-    return np.exp(-np.float32(depth) * np.maximum(small, 0))
+    small = blurred(height, across) - height
+    factor: Map = np.exp(-np.float32(depth) * np.maximum(small, 0))
+    return factor
 
 
 def coloured(grey: Map, tone: tuple[float, float, float]) -> Map:
@@ -57,7 +58,10 @@ def coloured(grey: Map, tone: tuple[float, float, float]) -> Map:
 
 def toned(grey: Map, amount: Map, below: tuple[float, float, float], above: tuple[float, float, float]) -> Map:
     """A grey map times a colour that goes from ``below`` where ``amount`` is 0 to ``above`` where it is 1."""
-    return cv2.merge([grey * (np.float32(a) + np.float32(b - a) * amount) for a, b in zip(below, above, strict=True)])
+    colour: Map = cv2.merge(
+        [grey * (np.float32(a) + np.float32(b - a) * amount) for a, b in zip(below, above, strict=True)]
+    )
+    return colour
 
 
 def finished(rng: Rng, look: Look, kind: str) -> Scene:
@@ -70,7 +74,6 @@ def finished(rng: Rng, look: Look, kind: str) -> Scene:
             gain *= oddity(rng, size)
     if chance(rng, 0.14):
         add = _reflection(rng, size)
-    part: BoolMap | None = None
     colour, bare = look.colour * gain[..., None], look.bare
     if add is not None:
         colour += add[..., None]
@@ -111,7 +114,7 @@ def _shadow(rng: Rng, size: Size) -> Map:
         at += np.float32(between(rng, 0.03, 0.12)) * rough(rng, size, between(rng, 15, 60) * unit(size), 6.0)
     if chance(rng, 0.3):
         at = np.abs(at) - np.float32(between(rng, 0.03, 0.25))
-    return 1 - np.float32(between(rng, 0.1, 0.6)) * np.clip(at / np.float32(soft) + 0.5, 0, 1)
+    return 1 - np.float32(between(rng, 0.1, 0.6)) * step(-at, soft)
 
 
 def _stains(rng: Rng, size: Size) -> Map:
@@ -119,22 +122,23 @@ def _stains(rng: Rng, size: Size) -> Map:
     spots = rough(rng, size, spread(rng, 8, 60) * unit(size), 2.0)
     if chance(rng, 0.5):
         spots = np.maximum(spots, 0)
-    return np.exp(np.float32(rng.choice((-1, 1)) * between(rng, 0.02, 0.09)) * spots)
+    gain: Map = np.exp(np.float32(rng.choice((-1, 1)) * between(rng, 0.02, 0.09)) * spots)
+    return gain
 
 
 def _seam(rng: Rng, size: Size) -> Map:
     """A regular line across the picture: a joint, a weld, a lane mark, an edge between two tones."""
     at = _ramp(rng, size, None if chance(rng, 0.4) else float(rng.integers(4)) * np.pi / 2 + float(rng.normal(0, 0.02)))
     at = (at - np.float32(between(rng, -0.42, 0.42))) * np.float32(max(size))
-    edge = np.float32(spread(rng, 0.7, 4) * unit(size))
+    edge = spread(rng, 0.7, 4) * unit(size)
     change = spread(rng, 0.5, 1.8)
     if chance(rng, 0.4):
-        inside = np.clip(at / edge + 0.5, 0, 1)
+        inside = step(-at, edge)
     else:
         wide = np.float32(spread(rng, 0.8, 14) * unit(size))
-        inside = np.clip((wide - np.abs(at)) / edge + 0.5, 0, 1)
+        inside = step(np.abs(at) - wide, edge)
         if chance(rng, 0.3):
-            inside += 0.5 * np.clip((wide - np.abs(at - 3 * wide)) / edge + 0.5, 0, 1)
+            inside += 0.5 * step(np.abs(at - 3 * wide) - wide, edge)
     return 1 + np.float32(change - 1) * inside
 
 
@@ -145,14 +149,16 @@ def _strip(rng: Rng, size: Size) -> Map:
     for _ in range(int(rng.integers(1, 5))):
         wide = np.float32(spread(rng, 0.01, 0.2))
         bands += np.float32(rng.normal(0, 0.13)) * np.exp(-np.square((at - np.float32(between(rng, -0.5, 0.5))) / wide))
-    return np.exp(bands)
+    gain: Map = np.exp(bands)
+    return gain
 
 
 def _dust(rng: Rng, size: Size) -> Map:
     """Specks everywhere, too many and too small to be a defect."""
-    specks = cv2.GaussianBlur(white(rng, size), (0, 0), between(rng, 0.5, 0.9) * unit(size))
+    specks = blurred(white(rng, size), between(rng, 0.5, 0.9) * unit(size))
     specks = np.maximum(specks - np.float32(2.3 * specks.std()), 0)
-    return np.maximum(1 + np.float32(rng.choice((-1.0, 1.0)) * spread(rng, 0.2, 1.2)) * specks, 0.1)
+    gain: Map = np.maximum(1 + np.float32(rng.choice((-1.0, 1.0)) * spread(rng, 0.2, 1.2)) * specks, 0.1)
+    return gain
 
 
 def _reflection(rng: Rng, size: Size) -> Map:
@@ -166,8 +172,9 @@ def _reflection(rng: Rng, size: Size) -> Map:
     else:
         soft, half_b = spread(rng, 0.03, 0.3), max(half_b, 0.5)
         far = np.maximum(np.abs(a) - np.float32(half_a), np.abs(b) - np.float32(half_b))
-        seen = np.clip(0.5 - far / np.float32(soft), 0, 1)
-    return np.float32(spread(rng, 0.02, 0.4)) * seen
+        seen = step(far, soft)
+    added: Map = np.float32(spread(rng, 0.02, 0.4)) * seen
+    return added
 
 
 def _framed(rng: Rng, scene: Scene) -> Scene:
@@ -175,10 +182,10 @@ def _framed(rng: Rng, scene: Scene) -> Scene:
     size = scene.colour.shape[:2]
     inside = np.ones(size, np.float32)
     level = spread(rng, 0.004, 0.08) if chance(rng, 0.75) else between(rng, 0.3, 0.9)
-    soft = np.float32(spread(rng, 0.8, 5) * unit(size) / max(size))
+    soft = spread(rng, 0.8, 5) * unit(size) / max(size)
     for side in rng.permutation(4)[: int(rng.integers(1, 4))]:
         far = _ramp(rng, size, float(side) * np.pi / 2 + float(rng.normal(0, 0.01))) + np.float32(0.5)
-        inside *= np.clip((far - np.float32(between(rng, 0.005, 0.09))) / soft + 0.5, 0, 1)
+        inside *= step(np.float32(between(rng, 0.005, 0.09)) - far, soft)
     ground = (
         np.float32(level) * (1 + np.float32(0.1) * cloud(rng, size, 3)[..., None]) * np.array(tint(rng), np.float32)
     )
@@ -193,6 +200,3 @@ def _framed(rng: Rng, scene: Scene) -> Scene:
         part=part,
         elements=tuple(element for element in elements if element.any()),
     )
-
-
-__all__ = ["Look", "any_light", "coloured", "finished", "hollow", "lit", "toned"]

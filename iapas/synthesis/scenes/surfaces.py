@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from iapas.synthesis.scene import Scene
-from iapas.synthesis.scenes.grains import Size, axes, between, chance, cloud, part_of, spread, unit
+from iapas.synthesis.scenes.grains import Size, axes, between, blurred, chance, cloud, part_of, spread, unit
 from iapas.synthesis.scenes.shading import Look, finished, lit
 from iapas.synthesis.scenes.surfaces_cloth import CLOTH
 from iapas.synthesis.scenes.surfaces_metal import METAL
@@ -54,7 +54,7 @@ def joined(rng: Rng, size: Size) -> Look:
     share = np.clip(at / np.float32(spread(rng, 0.8, 6) * scale) + 0.5, 0, 1)
     colour = mix(one.colour, two.colour * np.float32(_evened(one.colour, two.colour, rng)), share)
     if chance(rng, 0.5):
-        shade, _ = lit(cv2.GaussianBlur(share, (0, 0), scale) * np.float32(spread(rng, 0.5, 4)), one.light, 0.8)
+        shade, _ = lit(blurred(share, scale) * np.float32(spread(rng, 0.5, 4)), one.light, 0.8)
         colour *= shade[..., None]
     return Look(colour, one.light)
 

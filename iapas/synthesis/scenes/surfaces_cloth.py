@@ -13,6 +13,7 @@ from iapas.synthesis.scenes.grains import (
     any_light,
     axes,
     between,
+    blurred,
     cells,
     chance,
     cloud,
@@ -71,7 +72,7 @@ def woven(rng: Rng, size: Size) -> Look:
     if pitch > 7 * scale:  # the fibres of a twisted thread
         twist = np.where(above > 0.5, v * np.float32(2.5) + u, u * np.float32(2.5) - v)
         height += np.float32(between(rng, 0.03, 0.15)) * np.cos(np.float32(2 * np.pi) * twist)
-        height = cv2.GaussianBlur(height, (0, 0), 0.03 * pitch + 0.3)
+        height = blurred(height, 0.03 * pitch + 0.3)
     shade, shine = lit(
         height * np.float32(pitch * between(rng, 0.1, 0.35)), light, between(rng, 0.5, 1.2), between(rng, 0, 0.15), 10
     )
@@ -124,7 +125,7 @@ def knitted(rng: Rng, size: Size) -> Look:
     height += np.float32(0.06) * np.cos(np.float32(2 * np.pi) * (3 * v - 2 * u)) + np.float32(0.08) * cloud(
         rng, size, 1.0
     )
-    height = cv2.GaussianBlur(height, (0, 0), 0.5 + 0.02 * pitch)
+    height = blurred(height, 0.5 + 0.02 * pitch)
     shade, _ = lit(height * np.float32(0.25 * pitch), light, between(rng, 0.5, 1.2))
     grey = shade * hollow(height, pitch / 3, between(rng, 0.5, 2)) * np.exp(np.float32(0.06) * cloud(rng, size, 2))
     return Look(coloured(grey * np.float32(spread(rng, 0.04, 0.6)), dyed(rng)), light)
@@ -150,7 +151,7 @@ def felt(rng: Rng, size: Size) -> Look:
     soft = between(rng, 0.5, 1.2) * scale
     hairs = np.zeros(size, np.uint8)
     fibres(rng, size, int(spread(rng, 150, 900)), spread(rng, 12, 70) * scale, hairs, (90.0, 140.0, 190.0, 255.0), 0.4)
-    grain = cv2.GaussianBlur(hairs, (0, 0), soft).astype(np.float32) / 255
+    grain = blurred(hairs, soft).astype(np.float32) / 255
     height = grain * np.float32(spread(rng, 0.5, 4)) + np.float32(spread(rng, 0.2, 1.0)) * rough(
         rng, size, 8 * scale, 0.8, 0.5
     )
@@ -166,7 +167,7 @@ def carpet(rng: Rng, size: Size) -> Look:
     tufts = cells(rng, size, across, spread(rng, 0.15, 0.5), spread(rng, 0.6, 1.6))
     height = np.minimum(tufts.edge, across / 2) + np.float32(between(rng, 0.3, 1.2)) * cloud(rng, size, 0.8 * scale)
     height += tufts.each(rng, 0.15 * across)
-    shade, _ = lit(cv2.GaussianBlur(height, (0, 0), 0.6), light, between(rng, 0.5, 1.2))
+    shade, _ = lit(blurred(height, 0.6), light, between(rng, 0.5, 1.2))
     grey = shade * hollow(height, across / 2, between(rng, 0.1, 0.5)) * np.exp(tufts.each(rng, spread(rng, 0.03, 0.3)))
     grey *= np.exp(np.float32(spread(rng, 0.03, 0.2)) * white(rng, size)) * np.float32(spread(rng, 0.03, 0.5))
     other = np.clip(tufts.each(rng) - 1, 0, 1)[..., None] if chance(rng, 0.3) else np.zeros((*size, 1), np.float32)
@@ -188,12 +189,12 @@ def net(rng: Rng, size: Size) -> Look:
     edge = np.float32(1.0 / pitch)
     strand = np.clip((np.float32(thick) - far) / edge + 0.5, 0, 1)
     height = np.sqrt(np.maximum(1 - np.square(far / np.float32(thick)), 0)) * np.float32(thick * pitch)
-    shade, shine = lit(cv2.GaussianBlur(height, (0, 0), 0.6), light, 0.8, between(rng, 0, 0.4), spread(rng, 8, 40))
+    shade, shine = lit(blurred(height, 0.6), light, 0.8, between(rng, 0, 0.4), spread(rng, 8, 40))
     grey = shade * np.exp(np.float32(spread(rng, 0.03, 0.2)) * rough(rng, size, 6 * scale, 0.8, 0.3))
     ground = spread(rng, 0.005, 0.7) * np.exp(np.float32(0.08) * rough(rng, size, spread(rng, 3, 60) * scale, 1.0, 0.5))
     if chance(rng, 0.4):  # the net's shadow on what is behind
         away = int(rng.integers(1, 5) * scale), int(rng.integers(1, 5) * scale)
-        ground *= 1 - np.float32(0.5) * cv2.GaussianBlur(np.roll(strand, away, (0, 1)), (0, 0), 1.5 * scale)
+        ground *= 1 - np.float32(0.5) * blurred(np.roll(strand, away, (0, 1)), 1.5 * scale)
     cover = strand[..., None]
     colour = coloured(grey * np.float32(spread(rng, 0.02, 0.6)), any_hue(rng) if chance(rng, 0.3) else tint(rng))
     return Look((colour + shine[..., None]) * cover + coloured(ground, tint(rng)) * (1 - cover), light)
@@ -209,7 +210,7 @@ def wound(rng: Rng, size: Size) -> Look:
         np.float32(2 * np.pi * spread(rng, 0.5, 3)) * (v + np.float32(between(rng, 0.3, 1.2)) * part_of(u))
     )
     height += np.float32(between(rng, 0, 0.25)) * strands * height
-    height = cv2.GaussianBlur(height, (0, 0), 0.5 + 0.02 * pitch) * np.float32(0.35 * pitch)
+    height = blurred(height, 0.5 + 0.02 * pitch) * np.float32(0.35 * pitch)
     shade, shine = lit(height, light, between(rng, 0.5, 1.2), between(rng, 0, 0.5), spread(rng, 8, 60))
     grey = (
         shade * hollow(height, pitch / 3, between(rng, 0.02, 0.3)) * np.exp(per_period(rng, u, spread(rng, 0.01, 0.2)))

@@ -12,6 +12,7 @@ from iapas.synthesis.scenes.grains import (
     any_light,
     axes,
     between,
+    blurred,
     cells,
     chance,
     cloud,
@@ -122,7 +123,7 @@ def turned_face(rng: Rng, size: Size) -> Look:
     angle = np.arctan2(np.broadcast_to(y, size), np.broadcast_to(x, size))
     pitch = spread(rng, 1.2, 7) * scale
     marks = per_period(rng, far / np.float32(pitch)) + 0.7 * per_period(rng, far / np.float32(3.7 * pitch))
-    marks = cv2.GaussianBlur(marks, (0, 0), 0.6) + np.sin(far * np.float32(2 * np.pi / pitch / 1.9))
+    marks = blurred(marks, 0.6) + np.sin(far * np.float32(2 * np.pi / pitch / 1.9))
     fan = np.cos(np.float32(rng.integers(1, 4)) * (angle - np.float32(between(rng, 0, 6)))) * np.clip(far / 40, 0, 1)
     grey = np.exp(np.float32(spread(rng, 0.03, 0.2)) * marks + np.float32(between(rng, 0.1, 0.6)) * fan)
     if chance(rng, 0.4):  # steps of the lathe
@@ -160,7 +161,7 @@ def hammered(rng: Rng, size: Size) -> Look:
     else:
         bowls = cells(rng, size, spread(rng, 7, 22) * scale, 0.4)
         height = np.square(np.minimum(bowls.near, 14 * scale)) * np.float32(spread(rng, 0.01, 0.05) / scale)
-        height = cv2.GaussianBlur(height, (0, 0), 1.2 * scale)
+        height = blurred(height, 1.2 * scale)
     shade, shine = lit(height, light, between(rng, 0.5, 1.1), between(rng, 0.05, 0.5), spread(rng, 10, 80))
     grey = spread(rng, 0.03, 0.5) * shade * (1 + np.float32(0.02) * white(rng, size))
     return Look(coloured(grey, any_hue(rng) if chance(rng, 0.5) else tint(rng)) + shine[..., None], light)
@@ -181,7 +182,7 @@ def corrugated(rng: Rng, size: Size) -> Look:
         height = 2 * np.abs(at)
     else:
         height = at.copy()
-    height = cv2.GaussianBlur(height, (0, 0), spread(rng, 0.6, 2) * scale) * np.float32(spread(rng, 0.05, 0.25) * pitch)
+    height = blurred(height, spread(rng, 0.6, 2) * scale) * np.float32(spread(rng, 0.05, 0.25) * pitch)
     shade, shine = lit(height, light, between(rng, 0.4, 1.1), between(rng, 0.0, 0.5), spread(rng, 5, 60))
     grey = spread(rng, 0.04, 0.5) * shade * hollow(height, pitch / 3, between(rng, 0, 0.6))
     grey *= np.exp(np.float32(spread(rng, 0.01, 0.1)) * rough(rng, size, 20 * scale, 1.0, 0.4))

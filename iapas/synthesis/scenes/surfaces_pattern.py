@@ -12,6 +12,7 @@ from iapas.synthesis.scenes.grains import (
     any_light,
     axes,
     between,
+    blurred,
     cells,
     chance,
     cloud,
@@ -58,10 +59,11 @@ def _body(rng: Rng, size: Size) -> Map:
 def _ink(rng: Rng, body: Map) -> Map:
     """``body`` as it looks below an ink: darker, lighter or of another colour, and still the same material."""
     level = float(body.mean())
-    target = (
-        level * spread(rng, 0.05, 0.6) if level > 0.12 and chance(rng, 0.7) else min(0.85, level * spread(rng, 1.7, 8))
-    )
-    return body * (np.array(any_hue(rng) if chance(rng, 0.5) else tint(rng), np.float32) * np.float32(target / level))
+    darker = level > 0.12 and chance(rng, 0.7)
+    target = level * spread(rng, 0.05, 0.6) if darker else min(0.85, level * spread(rng, 1.7, 8))
+    dye = np.array(any_hue(rng) if chance(rng, 0.5) else tint(rng), np.float32)
+    inked: Map = body * (dye * np.float32(target / level))
+    return inked
 
 
 def dots(rng: Rng, size: Size) -> Look:
@@ -105,9 +107,7 @@ def perforated(rng: Rng, size: Size) -> Look:
     far = (far - np.float32(wide)) * np.float32(pitch)
     cover = np.clip(0.5 - far, 0, 1)
     edge = np.clip(far / np.float32(spread(rng, 0.8, 4) * scale), 0, 1)
-    shade, shine = lit(
-        cv2.GaussianBlur(edge, (0, 0), 0.7) * np.float32(spread(rng, 0.5, 3)), light, 0.8, between(rng, 0, 0.4)
-    )
+    shade, shine = lit(blurred(edge, 0.7) * np.float32(spread(rng, 0.5, 3)), light, 0.8, between(rng, 0, 0.4))
     plate = _body(rng, size)
     bare = plate.copy()
     plate = plate * shade[..., None] + 0.3 * shine[..., None]
@@ -126,7 +126,7 @@ def plaid(rng: Rng, size: Size) -> Look:
     ink = table[np.floor(u).astype(np.int32) % len(table)]
     if chance(rng, 0.5):
         ink = ink + table[np.floor(v).astype(np.int32) % len(table)]
-    ink = cv2.GaussianBlur(ink, (0, 0), spread(rng, 0.5, 2) * scale)
+    ink = blurred(ink, spread(rng, 0.5, 2) * scale)
     ink = np.clip(0.5 + 0.5 * ink, 0, 1)
     body = _body(rng, size)
     return Look(mix(body, _ink(rng, body), ink), any_light(rng))
@@ -194,7 +194,7 @@ def page(rng: Rng, size: Size) -> Look:
     body = _body(rng, size)
     colour = mix(body, _ink(rng, body), cover * np.float32(between(rng, 0.6, 1)))
     if chance(rng, 0.25):
-        shade, _ = lit(cv2.GaussianBlur(cover, (0, 0), 0.7 * scale) * np.float32(-spread(rng, 0.5, 4)), light, 0.8)
+        shade, _ = lit(blurred(cover, 0.7 * scale) * np.float32(-spread(rng, 0.5, 4)), light, 0.8)
         colour = body * shade[..., None]
     u, v = axes(rng, size, angle, (high * 2.0, high * 2.0))
     return Look(colour, light, _some(rng, cover, u, v, 4), body)
@@ -228,7 +228,7 @@ def traces(rng: Rng, size: Size) -> Look:
         grain * np.float32(level * spread(rng, 1.5, 5)),
         colours if chance(rng, 0.5) else hue(rng, (0.07, 0.14), (0, 0.6)),
     )
-    shade, shine = lit(cv2.GaussianBlur(copper, (0, 0), 0.8) * np.float32(spread(rng, 0.3, 1.5)), light, 0.9, 0.1)
+    shade, shine = lit(blurred(copper, 0.8) * np.float32(spread(rng, 0.3, 1.5)), light, 0.9, 0.1)
     colour = mix(board, metal, copper) * shade[..., None] + 0.1 * shine[..., None]
     u, v = axes(rng, size, 0.0, (pitch, pitch))
     return Look(mix(colour, board * np.float32(0.2), hole), light, _some(rng, hole, u, v), mix(board, metal, copper))
@@ -269,7 +269,7 @@ def carbon(rng: Rng, size: Size) -> Look:
 
 PATTERN = {
     "printed dots": dots,
-    "perforated plate": perforated,
+    "punched sheet": perforated,
     "plaid": plaid,
     "motif": motif,
     "printed lines": page,

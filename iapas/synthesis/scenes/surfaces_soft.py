@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from iapas.synthesis.scenes.grains import (
@@ -12,6 +11,7 @@ from iapas.synthesis.scenes.grains import (
     any_light,
     axes,
     between,
+    blurred,
     cells,
     chance,
     cloud,
@@ -42,7 +42,7 @@ def leather(rng: Rng, size: Size) -> Look:
         crease = 1 - np.exp(-np.square(grains.edge / np.float32(between(rng, 0.12, 0.35) * wide)))
         height += crease * np.float32(between(rng, 0.3, 1) * np.sqrt(share)) + grains.each(rng, 0.06)
     height = warped(rng, height, 0.12 * across, max(2.0, 0.4 * across))
-    height = cv2.GaussianBlur(height, (0, 0), between(rng, 0.6, 1.0) * max(1.0, across / 14))
+    height = blurred(height, between(rng, 0.6, 1.0) * max(1.0, across / 14))
     height += np.float32(between(rng, 0, 0.25)) * rough(rng, size, spread(rng, 20, 60) * scale, 4.0)
     height += np.float32(spread(rng, 0.01, 0.06)) * cloud(rng, size, 0.7 * scale)
     deep = np.float32(spread(rng, 0.07, 0.4) * across)
@@ -63,7 +63,7 @@ def foam(rng: Rng, size: Size) -> Look:
         bubbles = cells(rng, size, across * share, 0.5, spread(rng, 0.8, 1.3))
         radius = np.float32(across * share) * np.clip(0.42 + bubbles.each(rng, between(rng, 0.05, 0.25)), 0, 0.7)
         height -= np.sqrt(np.maximum(radius * radius - np.square(bubbles.near), 0)) * np.float32(between(rng, 0.4, 1))
-    height = cv2.GaussianBlur(height, (0, 0), 0.7) + np.float32(0.3) * cloud(rng, size, 1.0)
+    height = blurred(height, 0.7) + np.float32(0.3) * cloud(rng, size, 1.0)
     shade, _ = lit(height, light, between(rng, 0.6, 1.3))
     grey = shade * np.exp(height * np.float32(spread(rng, 0.3, 4) / across))
     return Look(coloured(grey * np.float32(spread(rng, 0.05, 0.7)), hue(rng, (0, 0.6), (0, 0.5))), light)
@@ -88,7 +88,7 @@ def tread(rng: Rng, size: Size) -> Look:
         far = np.hypot(np.where(other, c, d) / 3, np.where(other, d, c)) - 0.12
     else:
         far = np.abs(part_of(u + np.abs(b) * np.float32(between(rng, 0.5, 1.5)))) - wide * 0.6
-    raised = cv2.GaussianBlur(np.clip(0.5 - far * np.float32(pitch / (0.08 * pitch + 1)), 0, 1), (0, 0), 0.7)
+    raised = blurred(np.clip(0.5 - far * np.float32(pitch / (0.08 * pitch + 1)), 0, 1), 0.7)
     height = raised * np.float32(spread(rng, 0.04, 0.2) * pitch * rng.choice((-1, 1, 1)))
     height += np.float32(spread(rng, 0.05, 0.4)) * rough(rng, size, 3 * scale, 0.8, 0.3)
     shade, shine = lit(height, light, between(rng, 0.5, 1.1), between(rng, 0, 0.4), spread(rng, 8, 50))
@@ -151,13 +151,13 @@ def paper(rng: Rng, size: Size) -> Look:
         u, _ = axes(rng, size, any_angle(rng, 0.9), (pitch, pitch), 0.03, 60 * scale)
         height += np.cos(np.float32(2 * np.pi) * u) * np.float32(spread(rng, 0.01, 0.05) * pitch)
         height += per_period(rng, u, 0.1)
-    shade, _ = lit(cv2.GaussianBlur(height, (0, 0), 0.6), light, between(rng, 0.5, 1.1))
+    shade, _ = lit(blurred(height, 0.6), light, between(rng, 0.5, 1.1))
     grey = shade * np.exp(np.float32(spread(rng, 0.01, 0.06)) * white(rng, size))
     if chance(rng, 0.7):
         hairs = np.full(size, 128, np.uint8)
         levels = (between(rng, 40, 110), between(rng, 140, 210))
         fibres(rng, size, int(spread(rng, 60, 900)), spread(rng, 4, 18) * scale, hairs, levels)
-        hairs = cv2.GaussianBlur(hairs, (0, 0), 0.6 * scale)
+        hairs = blurred(hairs, 0.6 * scale)
         grey *= 1 + np.float32(spread(rng, 0.1, 0.5) / 128) * (hairs.astype(np.float32) - 128)
     grey *= np.exp(np.float32(0.03) * rough(rng, size, 50 * scale, 3.0)) * np.float32(spread(rng, 0.2, 0.85))
     return Look(coloured(grey, hue(rng, (0.06, 0.13), (0, 0.55)) if chance(rng, 0.7) else tint(rng, 0.03)), light)

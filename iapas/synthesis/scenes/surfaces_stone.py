@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from iapas.synthesis.scenes.grains import (
@@ -12,6 +11,7 @@ from iapas.synthesis.scenes.grains import (
     any_light,
     axes,
     between,
+    blurred,
     cells,
     chance,
     cloud,
@@ -43,7 +43,7 @@ def asphalt(rng: Rng, size: Size) -> Look:
     if across > 6 * scale and chance(rng, 0.6):  # the smaller ones in between
         small = cells(rng, size, across / between(rng, 2.2, 4), 0.5)
         height = np.maximum(height, np.sqrt(small.edge) + small.each(rng, 0.1 * across))
-    height = cv2.GaussianBlur(height, (0, 0), between(rng, 0.5, 1.0) * max(1.0, across / 8))
+    height = blurred(height, between(rng, 0.5, 1.0) * max(1.0, across / 8))
     shade, shine = lit(height, light, between(rng, 0.5, 1.2), between(rng, 0, 0.25), 15)
     grey = np.exp(stones.each(rng, spread(rng, 0.08, 0.5))) * shade * hollow(height, across / 2, between(rng, 0.1, 0.6))
     grey *= spread(rng, 0.05, 0.4) * np.exp(np.float32(0.1) * white(rng, size))
@@ -135,7 +135,7 @@ def tiles(rng: Rng, size: Size) -> Look:
     grout = spread(rng, 0.008, 0.06)
     inside = np.clip((far * pitch - grout * pitch) / max(0.8, 0.02 * pitch), 0, 1)
     height = np.minimum(far, np.float32(grout * 3)) * np.float32(pitch * between(rng, 0.1, 0.5))
-    shade, shine = lit(cv2.GaussianBlur(height, (0, 0), 0.8), light, 0.8, between(rng, 0, 0.2), 20)
+    shade, shine = lit(blurred(height, 0.8), light, 0.8, between(rng, 0, 0.2), 20)
     face = np.exp(per_square(rng, mark_u, mark_v, spread(rng, 0.01, 0.25)))
     face *= np.exp(
         np.float32(spread(rng, 0.01, 0.3)) * rough(rng, size, spread(rng, 3, 50) * scale, 0.8, between(rng, 0, 1))
@@ -180,7 +180,7 @@ def wood(rng: Rng, size: Size) -> Look:
     u = rings / np.float32(spread(rng, 3, 22) * scale)
     saw = u - np.floor(u)
     grain = saw * saw * (1 - np.clip((saw - 0.85) / 0.15, 0, 1))
-    ink = np.float32(between(rng, 0.15, 0.8)) * cv2.GaussianBlur(grain, (0, 0), 0.7)
+    ink = np.float32(between(rng, 0.15, 0.8)) * blurred(grain, 0.7)
     ink += np.float32(between(rng, 0.02, 0.2)) * cloud(rng, large, spread(rng, 15, 60) * scale, 0.8 * scale)
     pores = cloud(rng, large, spread(rng, 4, 14) * scale, 0.6 * scale)
     ink += np.float32(between(rng, 0, 0.5)) * np.maximum(pores - 1.3, 0) + 0.8 * knots
