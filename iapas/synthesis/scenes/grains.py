@@ -102,7 +102,7 @@ def rough(rng: Rng, size: Size, widest: float, finest: float = 1.0, slope: float
     return _standard(total[: size[0], : size[1]])
 
 
-def turned(rng: Rng, size: Size, angle: float, draw: Map) -> Map:
+def turned(size: Size, angle: float, draw: Map) -> Map:
     """The middle of ``draw`` (a map at least :func:`room_to_turn` large), turned by ``angle`` radians."""
     high, wide = draw.shape
     cos, sin = np.cos(angle), np.sin(angle)

@@ -50,7 +50,7 @@ def brushed(rng: Rng, size: Size) -> Look:
         grey *= np.exp(
             np.float32(between(rng, 0.03, 0.15)) * cloud(rng, larger, 300 * scale, between(rng, 3, 30) * scale)
         )
-    grey = turned(rng, size, angle, grey)
+    grey = turned(size, angle, grey)
     grey *= 1 + np.float32(spread(rng, 0.01, 0.08)) * white(rng, size)
     return Look(coloured(grey, any_hue(rng) if chance(rng, 0.2) else tint(rng)), any_light(rng))
 
@@ -65,7 +65,7 @@ def strip_steel(rng: Rng, size: Size) -> Look:
     if chance(rng, 0.35):
         scales = np.maximum(cloud(rng, larger, spread(rng, 2, 20) * scale, spread(rng, 1, 5) * scale) - 1.3, 0)
         grey *= np.exp(np.float32(rng.choice((-0.3, -0.15, 0.2))) * scales)
-    grey = turned(rng, size, angle, grey) * np.float32(spread(rng, 0.04, 0.4))
+    grey = turned(size, angle, grey) * np.float32(spread(rng, 0.04, 0.4))
     return Look(coloured(grey, tint(rng, 0.03)), any_light(rng))
 
 
@@ -82,7 +82,7 @@ def ground_block(rng: Rng, size: Size) -> Look:
         + np.float32(between(rng, 0.1, 0.45)) * wide
         + np.float32(between(rng, 0.1, 0.5)) * sparks * fading
     )
-    grey = turned(rng, size, angle, grey)
+    grey = turned(size, angle, grey)
     blotch = rough(rng, size, spread(rng, 8, 40) * scale, 1.0, between(rng, 0.2, 0.8))
     grey *= np.exp(np.float32(between(rng, 0.03, 0.16)) * blotch) * np.float32(spread(rng, 0.04, 0.3))
     if chance(rng, 0.3):  # another grinding begins here

@@ -190,7 +190,7 @@ def page(rng: Rng, size: Size) -> Look:
         )
         text, begin = codes.tobytes().decode(), -int(rng.integers(0, 60))
         cv2.putText(canvas, text, (begin, row), font, high / 24, 255, thick, cv2.LINE_AA)
-    cover = turned(rng, size, angle, canvas.astype(np.float32) / 255)
+    cover = turned(size, angle, canvas.astype(np.float32) / 255)
     body = _body(rng, size)
     colour = mix(body, _ink(rng, body), cover * np.float32(between(rng, 0.6, 1)))
     if chance(rng, 0.25):

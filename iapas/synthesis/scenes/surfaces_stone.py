@@ -73,7 +73,7 @@ def concrete(rng: Rng, size: Size) -> Look:
     if chance(rng, 0.3):
         angle = between(rng, 0, np.pi)
         marks = cloud(rng, room_to_turn(size, angle), spread(rng, 20, 80) * scale, spread(rng, 1.5, 6) * scale)
-        height += np.float32(spread(rng, 0.3, 2.0) * scale) * turned(rng, size, angle, marks)
+        height += np.float32(spread(rng, 0.3, 2.0) * scale) * turned(size, angle, marks)
     if chance(rng, 0.4):
         pores = np.maximum(cloud(rng, size, spread(rng, 1.0, 2.2) * scale) - between(rng, 1.5, 2.2), 0)
         height -= 5 * pores
@@ -184,8 +184,8 @@ def wood(rng: Rng, size: Size) -> Look:
     ink += np.float32(between(rng, 0.02, 0.2)) * cloud(rng, large, spread(rng, 15, 60) * scale, 0.8 * scale)
     pores = cloud(rng, large, spread(rng, 4, 14) * scale, 0.6 * scale)
     ink += np.float32(between(rng, 0, 0.5)) * np.maximum(pores - 1.3, 0) + 0.8 * knots
-    ink = turned(rng, size, angle, ink)
-    tone = turned(rng, size, angle, np.exp(np.float32(0.1) * cloud(rng, large, 200 * scale, 12 * scale)))
+    ink = turned(size, angle, ink)
+    tone = turned(size, angle, np.exp(np.float32(0.1) * cloud(rng, large, 200 * scale, 12 * scale)))
     grey = np.float32(spread(rng, 0.12, 0.6)) * tone * np.exp(-np.float32(spread(rng, 0.4, 1.6)) * ink)
     deep = hue(rng, (0.02, 0.1), (0.3, 0.75))
     return Look(toned(grey, np.clip(ink, 0, 1), hue(rng, (0.06, 0.13), (0.15, 0.5)), deep), any_light(rng))
