@@ -80,6 +80,8 @@ def _draw(rng: Rng, name: str, there: Place, camera: Camera, levels: Map, taken:
     if kind.confined and patch.part is not None:
         inside = cv2.blur(patch.part.astype(np.float32), (3, 3))
         colour, cover = patch.colour + (colour - patch.colour) * inside[..., None], cover * inside
+    fade = there.fade(taken.shape)
+    colour, cover = patch.colour + (colour - patch.colour) * fade[..., None], cover * fade
     top, left = there.box[:2]
     before = camera.develop(patch.colour, top, left)
     after = camera.develop(np.maximum(colour, 0).astype(np.float32), top, left)
@@ -88,7 +90,7 @@ def _draw(rng: Rng, name: str, there: Place, camera: Camera, levels: Map, taken:
     noise = _noise(before, mask, camera)
     alpha = _visibility(rng, kind, before, mask, strength, noise)
     area = int(mask.sum())
-    if area < 3 or area > _LARGEST * taken.size or alpha * strength < max(2.5, 0.5 * noise):
+    if area < 3 or area > _LARGEST * taken.size or alpha * strength < max(3.0, 0.6 * noise):
         return None
     if (taken[here] & mask).sum() > 0.1 * area:
         return None
@@ -103,11 +105,12 @@ def _draw(rng: Rng, name: str, there: Place, camera: Camera, levels: Map, taken:
 
 
 def _noise(before: Map, mask: BoolMap, camera: Camera) -> float:
-    """The deviation of the fine grain in the window, the camera's noise with it."""
+    """What hides a defect in the window: the deviation of the fine grain or half that of all, the camera's noise."""
     light = lightness(before)
     fine = light - cv2.GaussianBlur(light, (0, 0), 2.0)
-    outside = fine[~mask] if not mask.all() else fine
-    return float(np.hypot(1.48 * np.median(np.abs(outside)), 0.7 * camera.noise))
+    outside = ~mask if not mask.all() else mask
+    spread = 0.37 * float(np.subtract(*np.quantile(light[outside][::3], [0.75, 0.25])))
+    return float(np.hypot(max(1.48 * np.median(np.abs(fine[outside])), spread), 0.7 * camera.noise))
 
 
 def _visibility(rng: Rng, kind: Kind, before: Map, mask: BoolMap, strength: float, noise: float) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from iapas.synthesis.defects.kinds import Kind
 from iapas.synthesis.defects.patch import Patch, between
 from iapas.synthesis.scene import Scene
-from iapas.synthesis.texture import Rng
+from iapas.synthesis.texture import Map, Rng
 from iapas.types import BoolMap
 
 
@@ -26,6 +26,15 @@ class Place:
         """The window as an index."""
         top, left, bottom, right = self.box
         return slice(top, bottom), slice(left, right)
+
+    def fade(self, size: tuple[int, ...]) -> Map:
+        """1 in the window, falling to 0 at those of its sides that lie within the picture."""
+        top, left, bottom, right = self.box
+        rows, columns = np.ones(bottom - top, np.float32), np.ones(right - left, np.float32)
+        for line, low, high in ((rows, top > 0, bottom < size[0]), (columns, left > 0, right < size[1])):
+            ramp = np.minimum(np.arange(len(line), dtype=np.float32) / 5, 1)
+            line *= (ramp if low else 1) * (ramp[::-1] if high else 1)
+        return rows[:, None] * columns[None]
 
 
 def place(rng: Rng, scene: Scene, kind: Kind, radius: float | None = None) -> Place:
@@ -81,7 +90,7 @@ def _window(
     scene: Scene, size: tuple[int, int], centre: tuple[float, float], radius: float, element: BoolMap | None
 ) -> Place:
     scale = min(size) / 256
-    reach = 1.3 * radius + 6 + 6 * scale
+    reach = 1.4 * radius + 6 + 6 * scale
     top, left = max(0, int(centre[0] - reach)), max(0, int(centre[1] - reach))
     bottom, right = min(size[0], int(centre[0] + reach) + 1), min(size[1], int(centre[1] + reach) + 1)
     here = slice(top, bottom), slice(left, right)
