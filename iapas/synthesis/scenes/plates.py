@@ -209,8 +209,7 @@ def _comb(rng: Rng, tile: Map) -> None:
     wide, share = 0.92 / count, rng.uniform(0.35, 0.7)
     for k in range(count):
         left = 0.04 + k * wide
-        end = 0.75 - (rng.uniform(0, 0.3) if rng.random() < 0.1 else 0)
-        cv2.rectangle(tile, (int(left * side), int(0.3 * side)), (int((left + share * wide) * side), int(end * side)), 255, -1)
+        cv2.rectangle(tile, (int(left * side), int(0.3 * side)), (int((left + share * wide) * side), int(0.75 * side)), 255, -1)
 
 
 def _key(rng: Rng, tile: Map) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from iapas.synthesis.scenes.poses import Pose
+from iapas.synthesis.scenes.poses import Pose, stencil
 from iapas.synthesis.texture import Map, Rng
 from iapas.types import BoolMap
 
@@ -48,3 +48,83 @@ def word(rng: Rng, pose: Pose, reach: float = 0.6, what: str | None = None) -> t
     which = cv2.remap(letters, x.astype(np.float32), y.astype(np.float32), cv2.INTER_NEAREST)
     inked = cv2.dilate((seen > 0.35).astype(np.uint8), np.ones((2, 2), np.uint8)) > 0
     return seen, [inked & (which == k + 1) for k in range(int(letters.max()))]
+
+
+def sheet(rng: Rng, pose: Pose, items: int) -> tuple[Map, list[BoolMap]]:
+    """Printed matter over the part: lines of words, bar codes, logos, frames; the ink (H, W), and each item."""
+    side = 512
+    tile, names = np.zeros((side, side), np.uint8), np.zeros((side, side), np.uint8)
+    for k in range(items):
+        one = np.zeros_like(tile)
+        draw = (_text_line, _text_line, _bars, _logo, _rules)[int(rng.integers(5))]
+        draw(rng, one)
+        near = cv2.dilate(one, np.ones((9, 9), np.uint8)) > 0
+        if (names[near] > 0).any():
+            continue  # prints leave room to each other
+        tile = np.maximum(tile, one)
+        names[near] = k + 1
+    ink = stencil(pose, tile) / 255
+    scale = np.float32(side / (2 * pose.r))
+    x, y = ((v * scale + np.float32(side / 2)).astype(np.float32) for v in (pose.x, pose.y))
+    which = cv2.remap(names, x, y, cv2.INTER_NEAREST)
+    inked = cv2.dilate((ink > 0.35).astype(np.uint8), np.ones((2, 2), np.uint8)) > 0
+    return ink, [inked & (which == k + 1) for k in range(items)]
+
+
+def _text_line(rng: Rng, tile: Map) -> None:
+    high = int(tile.shape[0] * rng.uniform(0.035, 0.16))
+    words = " ".join(text(rng) for _ in range(int(rng.integers(1, 4))))
+    ink, _ = line(rng, words)
+    wide = min(int(ink.shape[1] * high / ink.shape[0]), int(0.9 * tile.shape[1]))
+    row = int(rng.uniform(0.08, 0.9) * (tile.shape[0] - high))
+    left = int(rng.uniform(0.04, 0.96) * (tile.shape[1] - wide))
+    tile[row : row + high, left : left + wide] = cv2.resize(ink, (wide, high), interpolation=cv2.INTER_AREA)
+
+
+def _bars(rng: Rng, tile: Map) -> None:
+    """A bar code, or a code of square dots."""
+    side = tile.shape[0]
+    if rng.random() < 0.6:
+        count, high = int(rng.integers(20, 60)), int(rng.uniform(0.1, 0.25) * side)
+        code = np.repeat(rng.integers(0, 2, (1, count)), high, 0)
+        wide = int(rng.uniform(0.25, 0.6) * side)
+    else:
+        count = int(rng.integers(10, 26))
+        code = rng.integers(0, 2, (count, count))
+        code[0], code[:, 0] = 1, 1
+        wide = high = int(rng.uniform(0.12, 0.3) * side)
+    code = cv2.resize((255 * code).astype(np.uint8), (wide, high), interpolation=cv2.INTER_NEAREST)
+    row, left = (int(rng.uniform(0.05, 0.95) * (side - v)) for v in (high, wide))
+    tile[row : row + high, left : left + wide] = code
+
+
+def _logo(rng: Rng, tile: Map) -> None:
+    """A mark of discs, rings, polygons and stars over each other."""
+    side = tile.shape[0]
+    centre = rng.uniform(0.15, 0.85, 2) * side
+    reach = rng.uniform(0.05, 0.2) * side
+    for k in range(int(rng.integers(1, 4))):
+        radius = reach * (1 - 0.3 * k)
+        tone = 255 if k % 2 == 0 else 0
+        if rng.random() < 0.4:
+            cv2.circle(tile, tuple(int(v) for v in centre), int(radius), tone, -1 if rng.random() < 0.6 else 6, cv2.LINE_AA)
+            continue
+        corners = int(rng.integers(3, 12))
+        way = 2 * np.pi * np.arange(corners) / corners + rng.uniform(0, 6)
+        far = radius * np.where(np.arange(corners) % 2 == 0, 1, rng.uniform(0.4, 1))
+        points = np.stack([centre[0] + far * np.cos(way), centre[1] + far * np.sin(way)], 1)
+        cv2.fillPoly(tile, [np.rint(points).astype(np.int32)], tone, cv2.LINE_AA)
+
+
+def _rules(rng: Rng, tile: Map) -> None:
+    """A frame, or a few straight rules."""
+    side = tile.shape[0]
+    thick = int(rng.integers(2, 9))
+    if rng.random() < 0.4:
+        gap = int(rng.uniform(0.02, 0.08) * side)
+        cv2.rectangle(tile, (gap, gap), (side - gap, side - gap), 255, thick)
+        return
+    row = rng.uniform(0.05, 0.9) * side
+    for k in range(int(rng.integers(1, 5))):
+        at = int(row + 3 * k * thick)
+        cv2.line(tile, (int(0.08 * side), at), (int(0.92 * side), at), 255, thick)
