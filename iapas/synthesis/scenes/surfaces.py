@@ -32,7 +32,7 @@ def _any(rng: Rng, size: Size, without: frozenset[str] = frozenset()) -> Look:
 
 def layered(rng: Rng, size: Size) -> Look:
     """One surface seen with the unevenness of another: a texture that has no name."""
-    look, other = _any(rng, size), cv2.cvtColor(_any(rng, size, _SPARSE).colour, cv2.COLOR_RGB2GRAY)
+    look, other = _any(rng, size, _SPARSE), cv2.cvtColor(_any(rng, size, _SPARSE).colour, cv2.COLOR_RGB2GRAY)
     tone = np.log(np.maximum(other, 0.002))
     tone -= np.float32(tone.mean())
     gain = np.exp(np.clip(tone * np.float32(spread(rng, 0.15, 1) / max(1.0, 2 * float(tone.std()))), -1.5, 1.2))

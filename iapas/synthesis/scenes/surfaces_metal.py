@@ -73,8 +73,10 @@ def ground_block(rng: Rng, size: Size) -> Look:
     """Ground ceramic or a magnet's face: bright and dark lanes of grinding, fading along them, fine grain, bends."""
     angle, scale = float(rng.integers(2)) * np.pi / 2, unit(size) * spread(rng, 0.6, 1.8)
     larger = room_to_turn(size, angle)
-    lanes = cloud(rng, larger, 400 * scale, spread(rng, 1.0, 2.5) * scale)
-    sparks = np.maximum(cloud(rng, larger, spread(rng, 20, 120) * scale, 0.8 * scale) - between(rng, 0.3, 1.2), 0)
+    lanes = cloud(rng, larger, 400 * scale, spread(rng, 0.5, 2.0) * scale)
+    sparks = np.maximum(
+        cloud(rng, larger, spread(rng, 3, 80) * scale, spread(rng, 0.4, 0.8) * scale) - between(rng, 0.3, 1.2), 0
+    )
     fading = np.clip(0.5 + cloud(rng, larger, spread(rng, 30, 100) * scale), 0, 2)
     wide = cloud(rng, larger, 400 * scale, spread(rng, 15, 60) * scale)
     grey = np.exp(
@@ -83,8 +85,9 @@ def ground_block(rng: Rng, size: Size) -> Look:
         + np.float32(between(rng, 0.1, 0.5)) * sparks * fading
     )
     grey = turned(size, angle, grey)
-    blotch = rough(rng, size, spread(rng, 8, 40) * scale, 1.0, between(rng, 0.2, 0.8))
-    grey *= np.exp(np.float32(between(rng, 0.03, 0.16)) * blotch) * np.float32(spread(rng, 0.04, 0.3))
+    blotch = rough(rng, size, spread(rng, 8, 40) * scale, 0.8, between(rng, 0.0, 0.6))
+    fine = np.float32(spread(rng, 0.02, 0.12)) * white(rng, size)
+    grey *= np.exp(np.float32(between(rng, 0.04, 0.2)) * blotch + fine) * np.float32(spread(rng, 0.04, 0.3))
     if chance(rng, 0.3):  # another grinding begins here
         y = np.linspace(-0.5, 0.5, size[0], dtype=np.float32)[:, None] + np.float32(0.03) * cloud(rng, size, 40 * scale)
         side = np.clip((y - np.float32(between(rng, -0.4, 0.4))) / np.float32(spread(rng, 0.01, 0.2)) + 0.5, 0, 1)

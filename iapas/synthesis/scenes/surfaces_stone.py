@@ -38,15 +38,15 @@ def asphalt(rng: Rng, size: Size) -> Look:
     across = spread(rng, 2.2, 22) * scale
     stones = cells(rng, size, across, 0.5, spread(rng, 0.8, 1.25))
     dome = np.minimum(stones.edge, across * 0.45)
-    height = np.sqrt(dome) * np.float32(spread(rng, 0.3, 1.1) * np.sqrt(across)) + np.float32(0.3) * cloud(rng, size, 1)
+    height = np.sqrt(dome) * np.float32(spread(rng, 0.4, 1.6) * np.sqrt(across)) + np.float32(0.3) * cloud(rng, size, 1)
     height += stones.each(rng, spread(rng, 0.05, 0.25) * across)
     if across > 6 * scale and chance(rng, 0.6):  # the smaller ones in between
         small = cells(rng, size, across / between(rng, 2.2, 4), 0.5)
         height = np.maximum(height, np.sqrt(small.edge) + small.each(rng, 0.1 * across))
     height = blurred(height, between(rng, 0.5, 1.0) * max(1.0, across / 8))
     shade, shine = lit(height, light, between(rng, 0.5, 1.2), between(rng, 0, 0.25), 15)
-    grey = np.exp(stones.each(rng, spread(rng, 0.08, 0.5))) * shade * hollow(height, across / 2, between(rng, 0.1, 0.6))
-    grey *= spread(rng, 0.05, 0.4) * np.exp(np.float32(0.1) * white(rng, size))
+    grey = np.exp(stones.each(rng, spread(rng, 0.1, 0.7))) * shade * hollow(height, across / 2, between(rng, 0.1, 0.6))
+    grey *= spread(rng, 0.05, 0.4) * np.exp(np.float32(spread(rng, 0.08, 0.25)) * white(rng, size))
     warm = np.clip(0.5 + stones.each(rng, 0.4), 0, 1)
     return Look(toned(grey, warm, tint(rng, 0.05), tint(rng, 0.1)) + 0.4 * shine[..., None], light)
 
@@ -88,10 +88,10 @@ def marble(rng: Rng, size: Size) -> Look:
     scale = unit(size) * spread(rng, 0.5, 2.2)
     base = rough(rng, size, spread(rng, 30, 90) * scale, 2.0, between(rng, 0.6, 1.1))
     ink = np.float32(between(rng, 0.1, 0.5)) * np.clip(0.5 + 0.5 * base, 0, 1)
-    for _ in range(int(rng.integers(1, 4))):
-        field = rough(rng, size, spread(rng, 20, 80) * scale, 1.5, 1.0)
+    for _ in range(int(rng.integers(2, 5))):
+        field = rough(rng, size, spread(rng, 6, 50) * scale, 1.5, 1.0)
         vein = np.exp(-np.abs(field) / np.float32(spread(rng, 0.05, 0.4)))
-        ink += np.float32(between(rng, 0.1, 0.9)) * vein * np.clip(0.4 + cloud(rng, size, 40 * scale), 0, 1)
+        ink += np.float32(between(rng, 0.1, 0.9)) * vein * np.clip(0.6 + 0.4 * cloud(rng, size, 40 * scale), 0, 1)
     ink = np.clip(ink, 0, 1)
     pale, dark = spread(rng, 0.3, 0.8), spread(rng, 0.02, 0.25)
     if chance(rng, 0.3):
