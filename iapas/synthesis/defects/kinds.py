@@ -12,7 +12,7 @@ from iapas.synthesis.texture import Rng
 
 Where = Literal["part", "outline", "element"]
 
-PRINTED = ("print", "label", "text", "logo", "letter", "sign", "dial", "card")
+PRINTED = ("print", "label", "name plate", "motif", "keypad")
 """Words in the name of a scene whose elements are ink."""
 
 
@@ -94,7 +94,7 @@ KINDS: dict[str, Kind] = {
     "worn": Kind(
         areas.worn, ("worn patch", "rubbed area", "smooth patch"), (0.06, 0.3), 0.5, smooth=3, claims=_TEXTURE
     ),
-    "uneven": Kind(areas.uneven, ("uneven area", "unevenness", "shading"), (0.16, 0.5), 1.3, smooth=4),
+    "uneven": Kind(areas.uneven, ("uneven area", "unevenness", "shading"), (0.16, 0.5), 2.2, smooth=4),
     "other texture": Kind(
         areas.other_texture,
         ("patch", "foreign patch", "contamination"),

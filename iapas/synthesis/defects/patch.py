@@ -23,8 +23,8 @@ class Patch:
     """A window of the scene.
 
     ``colour`` (h, w, 3) linear light; ``centre`` (row, column) and ``radius`` of the defect, in pixels of the window;
-    ``scale``: 1 for a picture of 256 pixels; ``whole``: the colour of all the scene. ``part``, ``element`` and
-    ``bare`` as in :class:`iapas.synthesis.scene.Scene`, cut to the window.
+    ``scale``: 1 for a picture of 256 pixels; ``whole``: the colour of all the scene. ``part`` and ``bare`` as in
+    :class:`iapas.synthesis.scene.Scene`, cut to the window; ``element``: one of its elements, ``others``: the others.
     """
 
     colour: Map
@@ -35,6 +35,7 @@ class Patch:
     whole: Map
     part: BoolMap | None = None
     element: BoolMap | None = None
+    others: BoolMap | None = None
     bare: Map | None = None
 
     @property
@@ -134,7 +135,8 @@ def shape(rng: Rng, patch: Patch, radius: float, longest: float = 2.5) -> Map:
         return polygon(rng, patch, radius)
     if which < 0.25 and radius > 8:
         within = ellipse(rng, patch, radius, between(rng, 1, longest), 0.1) / np.float32(radius)
-        return (within + 0.55 * cloud(rng, patch.size, radius * 0.7, 4, 0.65)).astype(np.float32) * radius * 0.5
+        within = np.where(within > 0, 6 * within, within) + 0.55 * cloud(rng, patch.size, radius * 0.7, 4, 0.65)
+        return (within * np.float32(0.5 * radius)).astype(np.float32)
     return ellipse(rng, patch, radius, between(rng, 1, longest), rng.choice([0.03, 0.12, 0.25]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -46,7 +46,7 @@ def place(rng: Rng, scene: Scene, kind: Kind, radius: float | None = None) -> Pl
         radius = between(rng, *kind.radius) * _extent(scene, size)
     radius = max(radius, 1.5)
     centre = _on_outline(rng, scene, size) if kind.where == "outline" else _on_part(rng, scene.part, size)
-    return _window(scene, size, centre, radius, None)
+    return _window(scene, size, centre, radius)
 
 
 def _extent(scene: Scene, size: tuple[int, int]) -> float:
@@ -83,12 +83,16 @@ def _at_element(rng: Rng, scene: Scene, size: tuple[int, int]) -> Place:
     element = scene.elements[int(rng.integers(0, len(scene.elements)))]
     left, top, width, height = cv2.boundingRect(element.view(np.uint8))
     centre = top + (height - 1) / 2, left + (width - 1) / 2
-    return _window(scene, size, centre, max(2.0, 0.5 * float(np.hypot(width, height))), element)
+    there = _window(scene, size, centre, max(2.0, 0.5 * float(np.hypot(width, height))))
+    here = there.window
+    others = np.zeros(there.patch.size, bool)
+    for other in scene.elements:
+        if other is not element:
+            others |= other[here]
+    return Place(there.box, replace(there.patch, element=element[here], others=others))
 
 
-def _window(
-    scene: Scene, size: tuple[int, int], centre: tuple[float, float], radius: float, element: BoolMap | None
-) -> Place:
+def _window(scene: Scene, size: tuple[int, int], centre: tuple[float, float], radius: float) -> Place:
     scale = min(size) / 256
     reach = 1.4 * radius + 6 + 6 * scale
     top, left = max(0, int(centre[0] - reach)), max(0, int(centre[1] - reach))
@@ -102,7 +106,6 @@ def _window(
         light=scene.light,
         whole=scene.colour,
         part=None if scene.part is None else scene.part[here],
-        element=None if element is None else element[here],
         bare=None if scene.bare is None else scene.bare[here],
     )
     return Place((top, left, bottom, right), patch)

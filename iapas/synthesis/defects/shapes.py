@@ -47,10 +47,13 @@ def chip(rng: Rng, patch: Patch) -> Painted:
 
 
 def _element(patch: Patch) -> Map:
-    """Soft cover of the element, a little wider than it."""
+    """Soft cover of the element and of its shadow, which ends where other elements begin."""
     if patch.element is None:
         raise ValueError("this defect needs an element")
-    wide = cv2.dilate(patch.element.astype(np.float32), np.ones((3, 3), np.uint8))
+    reach = 3 + 2 * round(0.08 * patch.radius)
+    wide = cv2.dilate(patch.element.astype(np.float32), np.ones((reach, reach), np.uint8))
+    if patch.others is not None:
+        wide[patch.others & ~patch.element] = 0
     return cv2.GaussianBlur(wide, (0, 0), 0.8)
 
 
@@ -63,7 +66,7 @@ def missing(rng: Rng, patch: Patch) -> Painted | None:
     if rng.random() < 0.25:
         rows, columns = patch.away()
         turn = rng.uniform(0, 2 * np.pi)
-        line = columns * np.cos(turn) + rows * np.sin(turn) + 0.1 * patch.radius * cloud(rng, patch.size, 5, 2)
+        line = columns * np.cos(turn) + rows * np.sin(turn) + 0.05 * patch.radius * cloud(rng, patch.size, 5, 2)
         cover, words = cover * soft(line.astype(np.float32), 1.2), ("partly",)
     return Painted(over(patch.colour, patch.bare, cover), cover, words)
 
