@@ -205,7 +205,7 @@ def test_other_files_are_refused(content, tmp_path):
     import torch
 
     torch.save(content, tmp_path / "ram_plus_swin_large_14m.pth")
-    with pytest.raises(MissingError, match="holds more than tensors by name|no RAM"):
+    with pytest.raises(MissingError, match=r"holds more than tensors by name|no RAM"):
         of(tmp_path)
 
 

@@ -20,8 +20,8 @@ from iapas.models import checksums, ram_checkpoint
 from iapas.models.conversion import grounding_dino, sam, vocabulary
 from iapas.models.conversion.layout import State, build
 from iapas.models.exemplars import pdn
-from iapas.models.ram_names import DESCRIPTIONS, IGNORED, Shape, shape_of
 from iapas.models.loading import quiet
+from iapas.models.ram_names import DESCRIPTIONS, IGNORED, Shape, shape_of
 from iapas.models.registry import find, require_packages
 from iapas.models.tensors import named, read_checkpoint
 

@@ -1,4 +1,4 @@
-"""Where the vocabulary of a converted Grounding DINO comes from: the authors' files hold none, nothing is downloaded."""
+"""Where the vocabulary of a converted Grounding DINO comes from: its files hold none. Nothing is downloaded."""
 
 from __future__ import annotations
 
