@@ -73,7 +73,7 @@ def finished(rng: Rng, look: Look, kind: str) -> Scene:
         if chance(rng, share):
             gain *= oddity(rng, size)
     if chance(rng, 0.14):
-        add = _reflection(rng, size)
+        add = _reflection(rng, size, float(look.colour.mean()))
     colour, bare = look.colour * gain[..., None], look.bare
     if add is not None:
         colour += add[..., None]
@@ -128,7 +128,8 @@ def _stains(rng: Rng, size: Size) -> Map:
 
 def _seam(rng: Rng, size: Size) -> Map:
     """A regular line across the picture: a joint, a weld, a lane mark, an edge between two tones."""
-    at = _ramp(rng, size, None if chance(rng, 0.4) else float(rng.integers(4)) * np.pi / 2 + float(rng.normal(0, 0.02)))
+    straight = float(rng.integers(4)) * np.pi / 2 + float(rng.normal(0, 0.02))
+    at = _ramp(rng, size, None if chance(rng, 0.15) else straight)
     at = (at - np.float32(between(rng, -0.42, 0.42))) * np.float32(max(size))
     edge = spread(rng, 0.7, 4) * unit(size)
     change = spread(rng, 0.5, 1.8)
@@ -161,8 +162,8 @@ def _dust(rng: Rng, size: Size) -> Map:
     return gain
 
 
-def _reflection(rng: Rng, size: Size) -> Map:
-    """What a glossy surface mirrors: a lamp, a window with bars, a strip light."""
+def _reflection(rng: Rng, size: Size, level: float) -> Map:
+    """What a glossy surface of mean light ``level`` mirrors: a lamp, a window, a strip light."""
     angle = between(rng, 0, np.pi)
     a = _ramp(rng, size, angle) - np.float32(between(rng, -0.4, 0.4))
     b = _ramp(rng, size, angle + np.pi / 2) - np.float32(between(rng, -0.4, 0.4))
@@ -170,10 +171,10 @@ def _reflection(rng: Rng, size: Size) -> Map:
     if chance(rng, 0.5):
         seen = np.exp(-np.square(a / np.float32(half_a)) - np.square(b / np.float32(half_b)))
     else:
-        soft, half_b = spread(rng, 0.03, 0.3), max(half_b, 0.5)
+        soft, half_b = spread(rng, 0.03, 0.3), half_b + 0.8
         far = np.maximum(np.abs(a) - np.float32(half_a), np.abs(b) - np.float32(half_b))
         seen = step(far, soft)
-    added: Map = np.float32(spread(rng, 0.02, 0.4)) * seen
+    added: Map = np.float32(level * spread(rng, 0.1, 1.2)) * seen
     return added
 
 
@@ -186,9 +187,8 @@ def _framed(rng: Rng, scene: Scene) -> Scene:
     for side in rng.permutation(4)[: int(rng.integers(1, 4))]:
         far = _ramp(rng, size, float(side) * np.pi / 2 + float(rng.normal(0, 0.01))) + np.float32(0.5)
         inside *= step(np.float32(between(rng, 0.005, 0.09)) - far, soft)
-    ground = (
-        np.float32(level) * (1 + np.float32(0.1) * cloud(rng, size, 3)[..., None]) * np.array(tint(rng), np.float32)
-    )
+    uneven = np.float32(spread(rng, 0.005, 0.08)) * cloud(rng, size, spread(rng, 1, 60) * unit(size))
+    ground = coloured(np.float32(level) * (1 + uneven), tint(rng))
     cover = inside[..., None]
     bare = None if scene.bare is None else ground + (scene.bare - ground) * cover
     part = inside > 0.5

@@ -94,7 +94,7 @@ def woven(rng: Rng, size: Size) -> Look:
 def denim(rng: Rng, size: Size) -> Look:
     """Denim or corduroy: a twill of a dark and a pale thread, streaks along the warp, wear in clouds."""
     scale, light = unit(size), any_light(rng)
-    pitch = spread(rng, 2.5, 12) * scale
+    pitch = spread(rng, 2.5, 8) * scale
     u, v = axes(rng, size, any_angle(rng, 0.8), (pitch, pitch), spread(rng, 0.05, 0.3), 30 * scale)
     height, above = _threads(rng, u, v, _BONDS[int(rng.integers(1, 4))])
     shade, _ = lit(height * np.float32(0.2 * pitch), light, between(rng, 0.6, 1.2))

@@ -62,9 +62,6 @@ def strip_steel(rng: Rng, size: Size) -> Look:
     mottle = rough(rng, larger, spread(rng, 6, 50) * scale, 0.8, between(rng, 0.0, 0.7))
     streaks = cloud(rng, larger, spread(rng, 30, 250) * scale, spread(rng, 1.5, 12) * scale)
     grey = np.exp(np.float32(spread(rng, 0.03, 0.35)) * mottle + np.float32(spread(rng, 0.02, 0.2)) * streaks)
-    if chance(rng, 0.35):
-        scales = np.maximum(cloud(rng, larger, spread(rng, 2, 20) * scale, spread(rng, 1, 5) * scale) - 1.3, 0)
-        grey *= np.exp(np.float32(rng.choice((-0.3, -0.15, 0.2))) * scales)
     grey = turned(size, angle, grey) * np.float32(spread(rng, 0.04, 0.4))
     return Look(coloured(grey, tint(rng, 0.03)), any_light(rng))
 

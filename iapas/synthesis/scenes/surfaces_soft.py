@@ -28,7 +28,7 @@ from iapas.synthesis.scenes.grains import (
 )
 from iapas.synthesis.scenes.shading import Look, coloured, hollow, lit, toned
 from iapas.synthesis.scenes.surfaces_cloth import fibres
-from iapas.synthesis.texture import Rng
+from iapas.synthesis.texture import Rng, step
 
 
 def leather(rng: Rng, size: Size) -> Look:
@@ -112,7 +112,7 @@ def glazed(rng: Rng, size: Size) -> Look:
     """Enamel, glaze, lacquer: nearly flat and mirror-like, with soft reflections of the room; sometimes flecks."""
     scale, light = unit(size), any_light(rng)
     wave = cloud(rng, size, spread(rng, 25, 90) * scale)
-    mirror = np.exp(-np.square((wave - np.float32(between(rng, -1, 1))) / np.float32(spread(rng, 0.3, 2))))
+    mirror = step(np.float32(between(rng, -0.5, 1.5)) - wave, spread(rng, 0.2, 3))
     grey = np.full(size, spread(rng, 0.01, 0.8), np.float32) * (
         1 + np.float32(spread(rng, 0.003, 0.03)) * white(rng, size)
     )

@@ -47,6 +47,8 @@ def asphalt(rng: Rng, size: Size) -> Look:
     shade, shine = lit(height, light, between(rng, 0.5, 1.2), between(rng, 0, 0.25), 15)
     grey = np.exp(stones.each(rng, spread(rng, 0.1, 0.7))) * shade * hollow(height, across / 2, between(rng, 0.1, 0.6))
     grey *= spread(rng, 0.05, 0.4) * np.exp(np.float32(spread(rng, 0.08, 0.25)) * white(rng, size))
+    gap = np.exp(-np.square(stones.edge / np.float32(max(0.8, spread(rng, 0.05, 0.2) * across))))
+    grey *= 1 - np.float32(between(rng, 0, 0.8)) * gap
     warm = np.clip(0.5 + stones.each(rng, 0.4), 0, 1)
     return Look(toned(grey, warm, tint(rng, 0.05), tint(rng, 0.1)) + 0.4 * shine[..., None], light)
 
