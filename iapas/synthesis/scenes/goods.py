@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from iapas.synthesis.scenes.fasteners import lathe, material, metal, sheen
@@ -85,10 +87,12 @@ def bottle(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     solids = [body, cap]
     if rng.random() < 0.7:
         shown = np.maximum(np.abs(pose.y) - half * 1.001, np.abs(pose.x + 0.35 * r) - 0.4 * r)
-        ink, marks = sheet(rng, Pose(pose.x + np.float32(0.35 * r), pose.y, 0.42 * r), 6)
+        ink, _, marks = sheet(rng, Pose(pose.x + np.float32(0.35 * r), pose.y, 0.42 * r), 6)
         paper = np.float32(paint(rng, 0.3, 0.85, 0.3))
-        label = Solid(step(shown, 1.4), height, mix(np.broadcast_to(paper, (*stage.size, 3)), np.broadcast_to(np.float32(paint(rng, 0.01, 0.3, 1.0)), (*stage.size, 3)), ink), Finish(0.1, 0.4), 0)
-        return Drawn([*solids, label], [*(m & (shown < -1) for m in marks), lid < 0] if False else [m & (shown < -1) for m in marks], [*solids, Solid(label.cover, height, tuple(float(v) for v in paper), label.finish, 0)])
+        blank = Solid(step(shown, 1.4), height, tinted(np.ones(stage.size, np.float32), tuple(paper)), Finish(0.1, 0.4), 0)
+        tone = np.broadcast_to(np.float32(paint(rng, 0.01, 0.3, 1.0)), (*stage.size, 3))
+        printed = replace(blank, albedo=mix(blank.albedo, tone, ink))
+        return Drawn([*solids, printed], [mark & (shown < -1) for mark in marks], [*solids, blank])
     return Drawn(solids, [lid < 0], [body])
 
 
@@ -99,15 +103,11 @@ def label(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         far = np.full(stage.size, -1e3, np.float32)
     paper = np.float32(paint(rng, 0.25, 0.85, 0.35) if rng.random() < 0.7 else paint(rng, 0.02, 0.4, 0.9))
     fibre = 1 + rng.uniform(0, 0.04) * noise(rng, stage.size, 1.5) + rng.uniform(0, 0.05) * stage.broad
-    albedo = tinted(fibre.astype(np.float32), tuple(float(v) for v in paper))
-    plain = albedo
-    items = []
-    for _ in range(int(rng.integers(1, 4))):
-        ink, marks = sheet(rng, pose, int(rng.integers(2, 9)))
-        tone = np.float32(paint(rng, 0.01, 0.2, 1.0) if paper.mean() > 0.2 else paint(rng, 0.4, 0.9, 0.5))
-        worn = np.clip(1 - rng.uniform(0, 0.3) * np.abs(noise(rng, stage.size, 1.5)), 0, 1)
-        albedo = mix(albedo, np.broadcast_to(tone, albedo.shape), ink * worn)
-        items += marks
+    plain = tinted(fibre.astype(np.float32), tuple(float(v) for v in paper))
+    ink, which, items = sheet(rng, pose, int(rng.integers(3, 16)))
+    low, high = (0.01, 0.2) if paper.mean() > 0.2 else (0.4, 0.9)
+    inks = np.array([paint(rng, low, high, 1.0) for _ in range(int(rng.integers(1, 4)))], np.float32)
+    albedo = mix(plain, inks[which % len(inks)], ink * (1 - rng.uniform(0, 0.1) * np.abs(stage.grain)))
     creased = rng.uniform(0, 1.2) * noise(rng, stage.size, pose.r * 0.3) + dome(far, 2, 1.0)
     finish = Finish(rng.uniform(0, 0.5), rng.uniform(0.2, 0.9), rng.random() < 0.1, 0.05)
     full, blank = (Solid(step(far, 1.3), creased, a.astype(np.float32), finish, 0.01 * pose.r) for a in (albedo, plain))
@@ -179,7 +179,7 @@ def brush(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     tuft = np.where(within & (head < -0.06 * r), tuft, 9).astype(np.float32)
     colours = np.array([paint(rng, 0.05, 0.85, 1.0) for _ in range(int(rng.integers(1, 4)))], np.float32)
     pattern = (np.arange(count) % columns if rng.random() < 0.5 else np.arange(count) // columns) % len(colours)
-    ends = np.clip(0.55 + 0.5 * noise(rng, stage.size, max(1.0, 0.025 * r)), 0.1, 1.4)  # lit ends of bristles, dark gaps
+    ends = np.clip(0.65 + 0.3 * noise(rng, stage.size, max(1.0, 0.01 * r)), 0.1, 1.4)  # lit ends of bristles, dark gaps
     albedo = colours[pattern][cell] * (ends * np.clip(1.15 + tuft / (0.6 * py), 0.5, 1.2))[..., None]
     tufts = Solid(step(tuft, 1.5), dome(tuft, 0.2 * py, 0.1 * py), albedo.astype(np.float32), Finish(0.1, 0.4, False, 0.4), 0.2 * py)
     names = rng.permutation(count)[:30]

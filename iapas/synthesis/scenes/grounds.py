@@ -109,7 +109,7 @@ def draw_ground(rng: Rng, size: tuple[int, int], name: str | None = None) -> Map
         names = list(GROUNDS)
         name = names[int(rng.choice(len(names), p=[GROUNDS[n][0] for n in names]))]
     lightness = GROUNDS[name][1](rng, size).astype(np.float32)
-    colour = (1.35, 0.95, 0.6) if name == "wood" else tint(rng, 0.45 if rng.random() < 0.25 else 0.07)
+    colour = (1.35, 0.95, 0.6) if name == "wood" else tint(rng, 0.45 if rng.random() < 0.16 else 0.07)
     ground = tinted(np.maximum(lightness, 0.002), colour)
     if rng.random() < 0.35:
         ground = _dusty(rng, ground)

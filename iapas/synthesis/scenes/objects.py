@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from iapas.synthesis.scene import Scene
-from iapas.synthesis.scenes import electrics, fasteners, goods, pieces, plates
+from iapas.synthesis.scenes import assemblies, electrics, fasteners, goods, pieces, plates
 from iapas.synthesis.scenes.poses import Pose, single, tray
 from iapas.synthesis.scenes.studio import Drawn, Stage, set_up, to_scene
 from iapas.synthesis.texture import Rng
@@ -50,6 +50,8 @@ _BODIES: dict[str, tuple[_Draw, float, bool]] = {
     "brush": (goods.brush, 2.2, False),
     "pane": (goods.pane, 1.0, False),
     "rope": (goods.rope, 1.0, False),
+    "slab": (assemblies.slab, 1.0, False),
+    "panel": (assemblies.panel, 1.0, False),
 }
 """Kind -> (what draws it in a pose, how many times as long as wide it is, whether it also comes in trays)."""
 

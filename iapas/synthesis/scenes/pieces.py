@@ -59,7 +59,7 @@ def tablet(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     colour = paint(rng, 0.15, 0.85, 0.6)
     albedo = _even(stage, colour)
     if rng.random() < 0.4:
-        specks = np.clip(noise(rng, stage.size, max(0.8, pose.r / 60)) - rng.uniform(1.4, 2.4), 0, 1)
+        specks = np.clip(noise(rng, stage.size, max(0.8, pose.r / rng.uniform(40, 110))) - rng.uniform(0.8, 1.7), 0, 1)
         other = np.broadcast_to(np.float32(paint(rng, 0.05, 0.7, 1.0)), albedo.shape)
         albedo = mix(albedo, other, 0.8 * specks)
     score = np.zeros(stage.size, np.float32)
@@ -100,7 +100,7 @@ def bent_piece(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     """Cashews, macaroni, hooks of plastic: a bow of round section, tapered, ribbed or hollow."""
     bow = pose.r * rng.uniform(0.45, 0.75)
     thick = bow * rng.uniform(0.3, 0.55)
-    open_half = rng.uniform(0.6, 1.5)  # half the angle that the bow leaves open
+    open_half = rng.uniform(0.5, 2.2)  # half the angle that the bow leaves open
     x, y = pose.x + bow * 0.2, pose.y
     angle = np.abs(np.arctan2(y, -x))  # 0 in the opening
     centre_x, centre_y = -bow * np.cos(open_half), bow * np.sin(open_half)
@@ -138,9 +138,9 @@ def biscuit(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     elements, plain = pose.apart(step(far)), None
     solid = Solid(step(far, 1.5), height, albedo.astype(np.float32), Finish(0.05, 0.2, False, 0.15), 0.15 * pose.r)
     if rng.random() < 0.4:  # chips of chocolate, seeds, grains of salt
-        lumps = noise(rng, stage.size, pose.r * rng.uniform(0.04, 0.12)) - rng.uniform(1.2, 1.8)
+        lumps = noise(rng, stage.size, pose.r * rng.uniform(0.04, 0.12)) - rng.uniform(1.0, 1.6)
         inside = step(-lumps * pose.r * 0.05, 1.2) * step(far + 0.1 * pose.r, 1.5)
-        dark = np.broadcast_to(np.float32(paint(rng, 0.01, 0.6, 0.6)), albedo.shape)
+        dark = np.broadcast_to(np.float32([0.9, 0.6, 0.35]) * np.float32(rng.choice([0.04, 0.08, 0.7])), albedo.shape)
         solid = Solid(solid.cover, height + 0.03 * pose.r * inside, mix(solid.albedo, dark, inside), solid.finish, solid.tall)
     elif rng.random() < 0.6:
         pitch = pose.r * rng.uniform(0.22, 0.5)

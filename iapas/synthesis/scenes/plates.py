@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -26,31 +28,32 @@ def face(rng: Rng, stage: Stage, pose: Pose, colour: tuple[float, float, float])
     return tinted(np.maximum(1 + streaks + stains, 0.1).astype(np.float32), colour)
 
 
-def _outline(rng: Rng, pose: Pose) -> Map:
-    """Distance to the outline of a plate, or -inf for one that fills the picture."""
+def _outline(rng: Rng, r: float) -> Callable[[Map, Map], Map]:
+    """What tells the distance to the outline of a plate; -1000 everywhere for one that fills the picture."""
     if rng.random() < 0.35:
-        return np.full(pose.x.shape, -1e3, np.float32)
+        return lambda x, y: np.full(x.shape, -1e3, np.float32)
     if rng.random() < 0.3:
-        return length(pose.x, pose.y) - pose.r
-    return box(pose.x, pose.y, pose.r, pose.r * rng.uniform(0.55, 1.0), pose.r * rng.uniform(0, 0.2))
+        return lambda x, y: length(x, y) - r
+    high, corner = r * rng.uniform(0.55, 1.0), r * rng.uniform(0, 0.2)
+    return lambda x, y: box(x, y, r, high, corner)
 
 
 def perforated(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     """Holes in rows, round, square or long, through to the ground or blind."""
     colour, finish = material(rng)
-    far = _outline(rng, pose)
+    outline = _outline(rng, pose.r)
+    far = outline(pose.x, pose.y)
     pitch = pose.r * rng.uniform(0.16, 0.7)
     row = np.floor(pose.y / pitch)
-    x = pose.x + (0.5 * pitch * (row % 2) if rng.random() < 0.5 else 0)
-    column = np.floor(x / pitch)
-    x, y = x - (column + 0.5) * pitch, pose.y - (row + 0.5) * pitch
+    lag = 0.5 * pitch * (row % 2) if rng.random() < 0.5 else 0
+    column = np.floor((pose.x + lag) / pitch)
+    x, y = pose.x + lag - (column + 0.5) * pitch, pose.y - (row + 0.5) * pitch
     half = pitch * rng.uniform(0.15, 0.42)
     shape = rng.random()
     hole = length(x, y) - half if shape < 0.6 else polygon(x, y, 6, half) if shape < 0.7 else box(
         x, y, half, half * rng.uniform(0.3, 1), half * rng.uniform(0, 0.3)
     )
-    whole_row = np.where(row % 1 == 0, 1, 0)
-    hole = np.where((far < -0.6 * pitch) & (whole_row > 0), hole, 9).astype(np.float32)
+    hole = np.where(outline(pose.x - x, pose.y - y) < -1.5 * half, hole, 9).astype(np.float32)
     albedo = face(rng, stage, pose, colour)
     flat = dome(far, 0.03 * pose.r, 0.03 * pose.r)
     rim = step(np.abs(hole - 0.08 * pitch) - 0.05 * pitch, 0.05 * pitch + 1) * rng.uniform(-0.03, 0.06) * pitch
@@ -69,7 +72,8 @@ def perforated(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
 def stamped(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     """A name plate: lines of letters stamped, engraved, raised or printed, rivets or holes in the corners."""
     colour, finish = material(rng)
-    far = _outline(rng, pose)
+    outline = _outline(rng, pose.r)
+    far = outline(pose.x, pose.y)
     reach = 0.8 if far.min() > -900 else 1.0
     ink, letters = _lines(rng, pose, reach)
     flat = dome(far, 0.04 * pose.r, 0.05 * pose.r)
@@ -98,9 +102,8 @@ def _lines(rng: Rng, pose: Pose, reach: float) -> tuple[Map, list[BoolMap]]:
             break
         place = slice(row, row + high), slice(left, left + wide)
         tile[place] = cv2.resize(ink, (wide, high), interpolation=cv2.INTER_AREA)
-        names[place] = np.where(which > 0, which + used, 0).astype(np.uint8) if which.shape == (high, wide) else np.where(
-            cv2.resize(which, (wide, high), interpolation=cv2.INTER_NEAREST) > 0,
-            cv2.resize(which, (wide, high), interpolation=cv2.INTER_NEAREST) + used, 0)
+        fitted = cv2.resize(which, (wide, high), interpolation=cv2.INTER_NEAREST)
+        names[place] = np.where(fitted > 0, fitted + used, 0)
         used += int(which.max())
         row += int(high * rng.uniform(1.1, 1.6))
     ink = stencil(pose, tile) / 255
@@ -115,12 +118,12 @@ def milled(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     """A block with steps, pockets, slots and bores, chamfered; marks of the mill on its faces."""
     colour, finish = metal(rng) if rng.random() < 0.75 else material(rng)
     r = pose.r
-    far = _outline(rng, pose) if rng.random() < 0.5 else box(pose.x, pose.y, r, r * rng.uniform(0.5, 1), 0.03 * r)
+    far = _outline(rng, r)(pose.x, pose.y) if rng.random() < 0.5 else box(pose.x, pose.y, r, r * rng.uniform(0.5, 1), 0.03 * r)
     height = dome(far, 0.04 * r, 0.1 * r, 1.0)
-    before, elements = height, []
+    before = height
     through = np.full(stage.size, 9, np.float32)
-    shade = np.ones(stage.size, np.float32)
-    for _ in range(int(rng.integers(2, 8))):
+    shade, taken = np.ones(stage.size, np.float32), np.zeros(stage.size, bool)
+    for _ in range(int(rng.integers(2, 10))):
         x, y = pose.x - r * rng.uniform(-0.75, 0.75), pose.y - r * rng.uniform(-0.5, 0.5)
         if rng.random() < 0.5:
             x = np.abs(pose.x) - r * rng.uniform(0.1, 0.8)  # what machines make is often symmetric
@@ -134,12 +137,14 @@ def milled(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
             inner = box(x, y, half * rng.uniform(0.15, 0.5), half * 3, 0)
         else:
             inner = np.abs(length(x, y) - half) - half * rng.uniform(0.1, 0.3)
+        if (taken & (inner < 0.03 * r)).any() and rng.random() < 0.8:
+            continue
+        taken |= inner < 0.03 * r
         if kind == 0 and rng.random() < 0.5:
             through = np.minimum(through, inner)
         depth = r * rng.uniform(-0.06, 0.12)
         height = height - depth * step(inner, max(1.5, 0.02 * r))
         shade = shade * (1 + rng.uniform(-0.25, 0.1) * step(inner, 1.5))
-        elements.append((inner < 1) & (far < 0))
     arcs = np.sin((length(pose.x - 2 * r * rng.normal(), pose.y - 2 * r * rng.normal())) * rng.uniform(0.5, 2.5))
     albedo = face(rng, stage, pose, colour) * (shade * (1 + rng.uniform(0, 0.06) * arcs))[..., None].astype(np.float32)
     cover = step(far, 1.3)

@@ -43,7 +43,10 @@ class Pose:
 
 
 def single(rng: Rng, size: tuple[int, int], aspect: float = 1.0, turn: bool = True) -> Pose:
-    """One part, ``aspect`` times as long as wide, that fills 30 to 98 % of what fits; any rotation with ``turn``."""
+    """One part, ``aspect`` times as long as wide, any rotation with ``turn``.
+
+    It fills half to nearly all of what fits, and is now and then so near that the picture cuts it.
+    """
     if turn:
         angle = rng.uniform(0, 2 * np.pi) if rng.random() < 0.7 else rng.integers(4) * np.pi / 2 + rng.normal(0, 0.03)
     else:
@@ -52,9 +55,9 @@ def single(rng: Rng, size: tuple[int, int], aspect: float = 1.0, turn: bool = Tr
     reach = np.array([abs(sin) + abs(cos) / aspect, abs(cos) + abs(sin) / aspect])  # rows, columns, of r = 1
     if aspect < 1.2:
         reach = np.array([1.0, 1.0])
-    fill = rng.uniform(0.3, 0.98) ** 0.6
+    fill = rng.uniform(0.3, 0.98) ** 0.6 if rng.random() < 0.88 else rng.uniform(1.0, 2.0)
     r = fill * float(np.min(np.array(size) / 2 / reach))
-    slack = np.array(size) / 2 - reach * r
+    slack = np.abs(np.array(size) / 2 - reach * r)
     shift = slack * rng.uniform(-1, 1, 2) * rng.uniform(0, 1)
     rows, columns = grid(size)
     y0, x0 = rows - np.float32(size[0] / 2 + shift[0]), columns - np.float32(size[1] / 2 + shift[1])

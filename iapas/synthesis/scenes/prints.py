@@ -50,8 +50,11 @@ def word(rng: Rng, pose: Pose, reach: float = 0.6, what: str | None = None) -> t
     return seen, [inked & (which == k + 1) for k in range(int(letters.max()))]
 
 
-def sheet(rng: Rng, pose: Pose, items: int) -> tuple[Map, list[BoolMap]]:
-    """Printed matter over the part: lines of words, bar codes, logos, frames; the ink (H, W), and each item."""
+def sheet(rng: Rng, pose: Pose, items: int) -> tuple[Map, Map, list[BoolMap]]:
+    """Printed matter over the part: lines of words, bar codes, logos, frames.
+
+    The ink (H, W), which item a pixel belongs to, from 1, and each item.
+    """
     side = 512
     tile, names = np.zeros((side, side), np.uint8), np.zeros((side, side), np.uint8)
     for k in range(items):
@@ -68,7 +71,7 @@ def sheet(rng: Rng, pose: Pose, items: int) -> tuple[Map, list[BoolMap]]:
     x, y = ((v * scale + np.float32(side / 2)).astype(np.float32) for v in (pose.x, pose.y))
     which = cv2.remap(names, x, y, cv2.INTER_NEAREST)
     inked = cv2.dilate((ink > 0.35).astype(np.uint8), np.ones((2, 2), np.uint8)) > 0
-    return ink, [inked & (which == k + 1) for k in range(items)]
+    return ink, which, [inked & (which == k + 1) for k in range(items)]
 
 
 def _text_line(rng: Rng, tile: Map) -> None:

@@ -146,7 +146,7 @@ def ball(stage: Stage, finish: Finish) -> Map:
     pace, phase, way, depth = stage.swing
     along = mirrored[0] * np.cos(way) + mirrored[1] * np.sin(way)
     room = 0.55 + depth * np.sin(pace * (0.4 + finish.gloss) * along + phase) + 0.3 * along
-    room = np.maximum(room, 0.04) * (0.25 + 0.75 * np.clip(0.6 + mirrored[2], 0, 1))
+    room = np.maximum(room, 0.04) ** (1 + finish.gloss) * (0.25 + 0.75 * np.clip(0.6 + mirrored[2], 0, 1))
     share = finish.shine
     return np.dstack([(1 - share) * diffuse / middle + share * (room + seen), np.zeros_like(z)]).astype(np.float32)
 
@@ -154,7 +154,7 @@ def ball(stage: Stage, finish: Finish) -> Map:
 def shaded(stage: Stage, solid: Solid, where: tuple[slice, slice]) -> Map:
     """The colours of ``solid`` as its heights are lit, (h, w, 3) of the rows and columns ``where``."""
     plain = solid.height[where].astype(np.float32)
-    height = plain + np.float32(solid.finish.rough) * stage.grain[where]
+    height = plain + np.float32(0.6 * solid.finish.rough) * stage.grain[where]
     if solid.finish.metal:
         height += np.float32(0.004 * min(stage.size)) * stage.broad[where]  # no sheet is quite level
     down = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
