@@ -10,7 +10,7 @@ import sys
 import typer
 
 from iapas import __version__
-from iapas.cli import cache, datasets, distill, doctor, evaluate, export, inspect, models, profiles, segment
+from iapas.cli import cache, datasets, distill, doctor, evaluate, export, inspect, models, profiles, prompts, segment
 from iapas.errors import IapasError
 
 app = typer.Typer(
@@ -33,7 +33,7 @@ app.add_typer(cache.cache_app, name="cache", help="What is kept between runs.")
 app.add_typer(datasets.datasets_app, name="datasets", help="Data sets that are known, and a look at yours.")
 app.add_typer(inspect.config_app, name="config", help="Show the settings.")
 app.add_typer(models.models_app, name="models", help="Foundation models: licences, downloads, checks.")
-app.add_typer(inspect.prompts_app, name="prompts", help="Show the shipped words.")
+app.add_typer(prompts.prompts_app, name="prompts", help="Words to ask for, and the questions that bring them.")
 
 
 @app.callback(invoke_without_command=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from iapas.cli.options import Assignments, BatchSize, DeviceName, Json, Offline, Quiet, Workers, settings
+from iapas.cli.options import Assignments, BatchSize, DeviceName, Json, Offline, PromptsFolder, Quiet, Workers, settings
 from iapas.cli.segment import show
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def evaluate(
         str | None, typer.Option("--config", help="Segment with it first: a name or a YAML file; default: embedded.")
     ] = None,
     assignments: Assignments = None,
+    prompts: PromptsFolder = "",
     run: Annotated[Path | None, typer.Option("--run", help="The score maps of a finished run instead.")] = None,
     maps: Annotated[Path | None, typer.Option("--maps", help="A folder of <id>.tiff instead.")] = None,
     protocol: Annotated[
@@ -58,6 +59,7 @@ def evaluate(
     from iapas.evaluation.evaluate import evaluate as measure
 
     overrides: dict[str, Any] = {
+        "describe.prompts_folder": prompts or None,
         "run.device": device,
         "run.workers": workers,
         "run.batch_size": batch_size,
@@ -66,8 +68,8 @@ def evaluate(
     chosen: Config | None = None
     if run is None and maps is None:
         chosen = settings(config or "embedded", assignments, quiet, overrides)
-    elif config is not None or assignments:
-        raise UsageError("--run and --maps bring their results along", "leave --config and --set out")
+    elif config is not None or assignments or prompts:
+        raise UsageError("--run and --maps bring their results along", "leave --config, --set and --prompts out")
     named = None if (images, masks) == ("images", "masks") else (images, masks)
     ended = measure(
         Order(

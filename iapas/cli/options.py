@@ -20,6 +20,12 @@ ObjectName = Annotated[str | None, typer.Option("--object", metavar="TEXT", help
 Prompt = Annotated[
     str | None, typer.Option("--prompt", metavar='"a . b"', help="What could be wrong, in words parted by full stops.")
 ]
+PromptsFolder = Annotated[
+    str,
+    typer.Option(
+        "--prompts", metavar="DIR", help="Templates and lexicons of yours: DIR/templates/*.yaml, DIR/lexicons/*.yaml."
+    ),
+]
 RegionOfInterest = Annotated[
     str | None,
     typer.Option("--roi", metavar="X,Y,W,H|MASK.png", help="Look only here: a rectangle, or white in a mask."),

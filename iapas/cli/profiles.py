@@ -18,6 +18,7 @@ from iapas.cli.options import (
     Offline,
     PerFolder,
     Prompt,
+    PromptsFolder,
     Quiet,
     RegionOfInterest,
     Workers,
@@ -33,6 +34,7 @@ def describe(
     assignments: Assignments = None,
     object_name: ObjectName = None,
     prompt: Prompt = None,
+    prompts: PromptsFolder = "",
     per_folder: PerFolder = False,
     roi: RegionOfInterest = None,
     device: DeviceName = None,
@@ -51,6 +53,7 @@ def describe(
         {
             "describe.product": object_name,
             "describe.prompt": prompt,
+            "describe.prompts_folder": prompts or None,
             "verdict.roi": roi,
             "output.per_folder": per_folder or None,
             "run.device": device,

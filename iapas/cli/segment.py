@@ -20,6 +20,7 @@ from iapas.cli.options import (
     Offline,
     PerFolder,
     Prompt,
+    PromptsFolder,
     Quiet,
     RegionOfInterest,
     Support,
@@ -40,6 +41,7 @@ def segment(
     assignments: Assignments = None,
     object_name: ObjectName = None,
     prompt: Prompt = None,
+    prompts: PromptsFolder = "",
     profile: Annotated[Path | None, typer.Option("--profile", help="A profile to use (JSON, editable).")] = None,
     per_folder: PerFolder = False,
     support: Support = None,
@@ -77,6 +79,7 @@ def segment(
         {
             "describe.product": object_name,
             "describe.prompt": prompt,
+            "describe.prompts_folder": prompts or None,
             "exemplars.support": support,
             "verdict.threshold": number_or_word(threshold),
             "verdict.roi": roi,

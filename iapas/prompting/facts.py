@@ -44,4 +44,6 @@ def _first(value: str) -> str:
     return next(iter(read_reply(value).phrases), "")
 
 
-_NAMED = re.compile(r"\b(material|process)(?:s|es)?[\"'*_ ]{0,9}[:=][\[\"'*_ ]{0,9}([^\n;,}\"\]]{1,200})", re.IGNORECASE)
+_NAMED = re.compile(
+    r"\b(material|process)(?:s|es)?[\"'*_ ]{0,9}[:=][\[\"'*_ ]{0,9}([^\n;,}\"\]]{1,200})", re.IGNORECASE
+)

@@ -74,7 +74,7 @@ def read_template(file: Path) -> Template:
         raise ConfigError(f"{file}: unknown key {unknown[0]!r}; a template has {', '.join(_KEYS)}")
     for key, value in data.items():
         if not isinstance(value, str):
-            raise ConfigError(f"{file}: {key} must be a text, got {value!r}")
+            raise ConfigError(f"{file}: {key} must be a text, got {value!r}: put it in quotes")
     for key in ("name", "system", "user"):
         if not data.get(key, "").strip():
             raise ConfigError(f"{file}: {key} is missing; a template must have name, system and user")
