@@ -15,6 +15,7 @@ from iapas.types import Image
 
 CLEAN = 0.3
 """The share of pictures without a defect."""
+_SCENES = 12
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,20 @@ def draw(
 ) -> Sample:
     """The picture of this seed, (height, width) pixels; the same for the same arguments, whatever was drawn before.
 
-    ``kinds``: the kinds of defect that may be drawn (:data:`iapas.synthesis.defects.KINDS`), all if None. Where no
-    defect could be made visible, the picture is clean though a defect was wanted.
+    ``kinds``: the kinds of defect that may be drawn (:data:`iapas.synthesis.defects.KINDS`), all if None. Where
+    twelve scenes took no defect that can be seen, the picture is clean though one was wanted.
     """
     rng = np.random.default_rng(seed)
-    scene = draw_scene(rng, size)
-    camera = draw_camera(rng, scene.colour)
-    levels, defects = camera.develop(scene.colour), []
-    if rng.random() >= clean_share:
-        levels, defects = draw_defects(rng, scene, camera, levels, kinds)
+    wanted = rng.random() >= clean_share
+    defects: list[Defect] = []
+    for _ in range(_SCENES):  # some kinds need elements, which not every scene has
+        scene = draw_scene(rng, size)
+        camera = draw_camera(rng, scene.colour)
+        levels = camera.develop(scene.colour)
+        if wanted:
+            levels, defects = draw_defects(rng, scene, camera, levels, kinds)
+        if defects or not wanted:
+            break
     labels = np.zeros(size, np.uint8)
     for k, defect in enumerate(defects, 1):
         labels[defect.mask] = k

@@ -97,7 +97,7 @@ def _draw(rng: Rng, name: str, there: Place, camera: Camera, levels: Map, taken:
     mask &= ~taken[here]
     was = levels[here].copy()
     levels[here] += np.float32(alpha) * difference
-    said = attributes(was, levels[here], mask, patch.part, area / taken.size, patch.scale)
+    said = attributes(was, levels[here], mask, patch.part, area / taken.size, patch.scale, painted.relief)
     said = _complete(kind, said, there, mask, taken.shape)
     full = np.zeros(taken.shape, bool)
     full[here] = mask

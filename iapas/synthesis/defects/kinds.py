@@ -40,7 +40,6 @@ class Kind:
 
 _FOREIGN = {"foreign": True}
 _BENT = {"bent": True}
-_RELIEF = {"relief": True}
 _PRINT = {"print": True}
 _TEXTURE = {"texture": True}
 
@@ -54,22 +53,22 @@ KINDS: dict[str, Kind] = {
         lines.fibre, ("fibre", "hair", "thread"), (0.04, 0.25), 0.8, smooth=0.5, confined=False, claims=_FOREIGN
     ),
     "fray": Kind(lines.fray, ("fray", "frayed threads"), (0.04, 0.15), 0.4, confined=False, claims=_TEXTURE),
-    "fold": Kind(lines.fold, ("fold", "wrinkle", "crease"), (0.08, 0.45), 0.5, smooth=1.5, claims=_RELIEF),
+    "fold": Kind(lines.fold, ("fold", "wrinkle", "crease"), (0.08, 0.45), 0.5, smooth=1.5),
     "glue": Kind(lines.glue, ("glue", "glue strip", "tape"), (0.06, 0.3), 0.35, confined=False, claims=_FOREIGN),
     "smear": Kind(lines.smear, ("smear", "wiped line", "blurred line"), (0.06, 0.3), 0.25, smooth=2.0),
     "scuff": Kind(lines.scuff, ("scuff", "abrasion", "worn mark"), (0.06, 0.25), 0.45, smooth=1.2, claims=_TEXTURE),
     "hole": Kind(spots.hole, ("hole", "blowhole", "cavity"), (0.012, 0.11), 1.0, unsaid=("missing",)),
-    "pit": Kind(spots.pit, ("pit", "pore", "small hole"), (0.008, 0.05), 0.7, unsaid=("relief",)),
-    "dots": Kind(spots.dots, ("pits", "specks", "pinholes"), (0.06, 0.28), 0.8, smooth=0.5, unsaid=("relief",)),
-    "poke": Kind(spots.poke, ("poke", "needle mark", "puncture"), (0.012, 0.045), 0.35, unsaid=("relief",)),
+    "pit": Kind(spots.pit, ("pit", "pore", "small hole"), (0.008, 0.05), 0.7),
+    "dots": Kind(spots.dots, ("pits", "specks", "pinholes"), (0.06, 0.28), 0.8, smooth=0.5),
+    "poke": Kind(spots.poke, ("poke", "needle mark", "puncture"), (0.012, 0.045), 0.35),
     "spot": Kind(spots.spot, ("spot", "dot", "speck"), (0.008, 0.07), 0.8),
     "stain": Kind(spots.stain, ("stain", "blotch", "mark"), (0.03, 0.28), 1.1, smooth=1.5),
     "discoloured": Kind(spots.discoloured, ("discolouration", "colour fault"), (0.05, 0.4), 0.7, smooth=1.5),
     "rust": Kind(spots.rust, ("rust", "corrosion"), (0.03, 0.25), 0.45, smooth=1.5),
     "burn": Kind(spots.burn, ("burn", "scorch mark"), (0.04, 0.2), 0.3, smooth=1.5),
     "oil": Kind(spots.oil, ("oil stain", "wet patch"), (0.05, 0.3), 0.35, smooth=1.5, unsaid=("foreign",)),
-    "dent": Kind(spots.dent, ("dent", "dimple", "impression"), (0.025, 0.18), 0.8, smooth=1.0, claims=_RELIEF),
-    "bump": Kind(spots.bump, ("bump", "blister", "bulge"), (0.02, 0.14), 0.5, smooth=1.0, claims=_RELIEF),
+    "dent": Kind(spots.dent, ("dent", "dimple", "impression"), (0.025, 0.18), 0.8, smooth=1.0),
+    "bump": Kind(spots.bump, ("bump", "blister", "bulge"), (0.02, 0.14), 0.5, smooth=1.0),
     "particle": Kind(
         spots.particle,
         ("particle", "foreign object", "chip of metal"),

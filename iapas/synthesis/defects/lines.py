@@ -57,7 +57,7 @@ def scratch(rng: Rng, patch: Patch) -> Painted:
     if rng.random() < 0.3:
         height = cv2.GaussianBlur(cover, (0, 0), max(0.6, width / 3)) * np.float32(-3 * width)
         wide = cv2.dilate(cover, np.ones((3, 3), np.uint8))
-        return Painted(shaded(patch.colour, height, patch.light, 1.5), wide, words)
+        return Painted(shaded(patch.colour, height, patch.light, 1.5), wide, words, relief=True)
     return Painted(toned(rng, patch, cover, rng.random() < 0.5), cover, words)
 
 
@@ -173,7 +173,7 @@ def fold(rng: Rng, patch: Patch) -> Painted:
     cover = strokes(patch.size, paths, [_tapered(rng, 24, width, 0.5) for _ in paths])
     height = cv2.GaussianBlur(cover, (0, 0), width / 2) * np.float32(width * rng.choice([-2, 2]))
     wide = cv2.GaussianBlur(cv2.dilate(cover, np.ones((5, 5), np.uint8)), (0, 0), width / 2)
-    return Painted(shaded(patch.colour, height, patch.light, 1.2), wide)
+    return Painted(shaded(patch.colour, height, patch.light, 1.2), wide, relief=True)
 
 
 def glue(rng: Rng, patch: Patch) -> Painted:

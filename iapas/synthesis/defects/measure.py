@@ -82,11 +82,12 @@ def thickness(mask: BoolMap) -> tuple[float, float]:
 
 
 def attributes(
-    before: Map, after: Map, mask: BoolMap, part: BoolMap | None, share: float, scale: float
+    before: Map, after: Map, mask: BoolMap, part: BoolMap | None, share: float, scale: float, relief: bool
 ) -> dict[str, bool]:
     """What holds of the defect ``mask`` in the window ``after`` (levels); what is in between is left out.
 
-    ``before``: the same without it; ``share``: of the picture's pixels that it covers.
+    ``before``: the same without it; ``share``: of the picture's pixels that it covers; ``relief``: it
+    was painted as one, which is said if it has both sides.
     """
     said: dict[str, bool] = {}
     around = ring(mask, part, scale)
@@ -105,8 +106,8 @@ def attributes(
     _either(said, "compact", long, 2.6, 4.0, below=True)
     _either(said, "small", share, 0.003, 0.005, below=True)
     _either(said, "large", share, 0.025, 0.04)
-    if sides < 0.08:
-        said["relief"] = False
+    if sides < 0.08 or relief and sides > 0.15:
+        said["relief"] = sides > 0.1
     if mask.sum() > 80:
         ratio = abs(np.log((_grain(light, mask) + 1) / (_grain(light, around) + 1)))
         _either(said, "texture", float(ratio), 0.15, 0.45)

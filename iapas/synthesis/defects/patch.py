@@ -60,12 +60,13 @@ class Painted:
     """A window with a defect.
 
     ``colour`` (h, w, 3): the window with the defect at its plainest; ``cover`` (h, w) 0..1: where the brush went;
-    ``words``: what a person would add to the name.
+    ``words``: what a person would add to the name; ``relief``: light and shadow of a surface that is no longer flat.
     """
 
     colour: Map
     cover: Map
     words: tuple[str, ...] = ()
+    relief: bool = False
 
 
 def between(rng: Rng, low: float, high: float) -> float:

@@ -42,7 +42,7 @@ def pit(rng: Rng, patch: Patch) -> Painted:
     inside = soft(far, max(1.0, patch.radius * 0.6))
     bowl = cv2.GaussianBlur(np.clip(far, -patch.radius, 0), (0, 0), max(0.7, patch.radius / 5))
     colour = shaded(darker(patch.colour, inside, rng.uniform(0.2, 0.8)), bowl, patch.light, rng.uniform(0.7, 2))
-    return Painted(over(patch.colour, colour, soft(far - 1.5, 2)), soft(far - 1, 2))
+    return Painted(over(patch.colour, colour, soft(far - 1.5, 2)), soft(far - 1, 2), relief=True)
 
 
 def dots(rng: Rng, patch: Patch) -> Painted:
@@ -64,7 +64,9 @@ def dots(rng: Rng, patch: Patch) -> Painted:
     cover = cv2.resize(canvas, patch.size[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     if rng.random() < 0.3:
         wide = cv2.dilate(cover, np.ones((3, 3), np.uint8))
-        return Painted(shaded(patch.colour, cv2.GaussianBlur(-3 * cover, (0, 0), 0.7), patch.light, 2.0), wide)
+        return Painted(
+            shaded(patch.colour, cv2.GaussianBlur(-3 * cover, (0, 0), 0.7), patch.light, 2.0), wide, relief=True
+        )
     return Painted(toned(rng, patch, cover, rng.random() < 0.7), cover)
 
 
@@ -75,7 +77,7 @@ def poke(rng: Rng, patch: Patch) -> Painted:
     ring = np.exp(-(((far - 0.6 * patch.radius) / np.float32(0.25 * patch.radius + 0.5)) ** 2)) * np.float32(2)
     colour = shaded(patch.colour, ring.astype(np.float32), patch.light, rng.uniform(0.5, 1.5))
     colour = darker(colour, soft(far - 0.35 * patch.radius, 1.5), rng.uniform(0.6, 0.95))
-    return Painted(colour, soft(far - patch.radius, 1))
+    return Painted(colour, soft(far - patch.radius, 1), relief=True)
 
 
 def spot(rng: Rng, patch: Patch) -> Painted:
@@ -149,7 +151,7 @@ def bump(rng: Rng, patch: Patch) -> Painted:
         shift = 0.4 * patch.radius
         far = np.hypot(rows - patch.light[0] * shift, columns - patch.light[1] * shift)
         gloss = np.exp(-((far / np.float32(0.2 * patch.radius + 0.5)) ** 2)).astype(np.float32)
-        return Painted(lighter(painted.colour, gloss, 0.9, patch.tone()), painted.cover, painted.words)
+        return Painted(lighter(painted.colour, gloss, 0.9, patch.tone()), painted.cover, relief=True)
     return painted
 
 
@@ -158,7 +160,7 @@ def _raised(rng: Rng, patch: Patch, side: float) -> Painted:
     depth = np.clip(-far / np.float32(0.7 * patch.radius), 0, 1)
     height = (depth * depth * (3 - 2 * depth)).astype(np.float32) * np.float32(side * 0.5 * patch.radius)
     height = cv2.GaussianBlur(height, (0, 0), max(0.7, patch.radius / 8))
-    return Painted(shaded(patch.colour, height, patch.light, rng.uniform(0.8, 2.5)), soft(far - 1, 2))
+    return Painted(shaded(patch.colour, height, patch.light, rng.uniform(0.8, 2.5)), soft(far - 1, 2), relief=True)
 
 
 def particle(rng: Rng, patch: Patch) -> Painted:
