@@ -1,4 +1,4 @@
-"""Looks at templates and lexicons before anything is run with them: each file, what it is, and what is wrong with it."""
+"""Looks at templates and lexicons before anything is run with them: each file, what it is, what is wrong with it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Prompt templates: the question that a language model is asked about a product.
 
-A template is a YAML file with ``name``, ``purpose``, ``system``, ``user``, ``reply`` (``list`` or ``json``), ``before``,
-``source`` and ``licence``. In its texts stand {object}, {tags} and {material}. They are replaced as plain text, in one
-pass: nothing else of the template language of Python works, and what is put in cannot name a placeholder.
+A template is a YAML file with ``name``, ``system``, ``user``; it may have ``reply`` (``list`` or ``json``), ``before``,
+``purpose``, ``source`` and ``licence``. In its texts stand {object}, {tags} and {material}. They are replaced as plain
+text, in one pass: nothing else of the template language of Python works, and what is put in cannot name a placeholder.
 
 ``before`` makes a chain: it is asked first, what the product is made of and how, and its answer fills {material} (where
 the user has not said it) and {process} of ``user``.

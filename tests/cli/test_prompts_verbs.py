@@ -8,7 +8,7 @@ import pytest
 from iapas.cli.app import run
 
 TEMPLATE = "name: mine\nsystem: s\nuser: Faults of {object}?\n"
-LEXICON = "phrases: [crack in {object}, blorb]\nwords: {blorb: [dark]}\n"
+LEXICON = "phrases: ['crack in {object}', blorb]\nwords: {blorb: [dark]}\n"
 
 
 @pytest.fixture
@@ -29,9 +29,7 @@ def mine(tmp_path):
     (tmp_path / "mine" / "templates").mkdir(parents=True)
     (tmp_path / "mine" / "lexicons").mkdir()
     (tmp_path / "mine" / "templates" / "asked.yaml").write_text(TEMPLATE)
-    (tmp_path / "mine" / "lexicons" / "words.yaml").write_text(
-        LEXICON.replace("crack in {object}", "'crack in {object}'")
-    )
+    (tmp_path / "mine" / "lexicons" / "words.yaml").write_text(LEXICON)
     return tmp_path / "mine"
 
 
