@@ -47,8 +47,20 @@ def cable(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     out = 1 + rng.uniform(0, 0.02) * noise(rng, stage.size, r * 0.4)
     sheath, inner = r * out, r * rng.uniform(0.78, 0.92)
     rubber = Finish(rng.uniform(0.05, 0.4), rng.uniform(0.1, 0.6), False, 0.15)
-    ring = Solid(step(radius - sheath, 1.4), dome(radius - sheath, 0.06 * r, 0.06 * r), paint(rng, 0.02, 0.75, 0.5), rubber, 0.06 * r)
-    fill = Solid(step(radius - inner, 2), dome(-(radius - inner), 0.1 * r, 0.0) - 0.15 * r, paint(rng, 0.01, 0.7, 0.2), Finish(0.05, 0.2, False, 0.5), 0)
+    ring = Solid(
+        step(radius - sheath, 1.4),
+        dome(radius - sheath, 0.06 * r, 0.06 * r),
+        paint(rng, 0.02, 0.75, 0.5),
+        rubber,
+        0.06 * r,
+    )
+    fill = Solid(
+        step(radius - inner, 2),
+        dome(-(radius - inner), 0.1 * r, 0.0) - 0.15 * r,
+        paint(rng, 0.01, 0.7, 0.2),
+        Finish(0.05, 0.2, False, 0.5),
+        0,
+    )
     count = int(rng.choice([1, 2, 3, 3, 3, 4, 5]))
     core_r = inner * {1: 0.8, 2: 0.48, 3: 0.46, 4: 0.40, 5: 0.36}[count] * rng.uniform(0.88, 0.99)
     out_r = 0.0 if count == 1 else inner - core_r * 1.02
@@ -58,7 +70,9 @@ def cable(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         way = first + 2 * np.pi * k / count + rng.normal(0, 0.04)
         core = _shifted(pose, out_r * np.cos(way), out_r * np.sin(way), core_r, rng.uniform(0, 6))
         far = length(core.x, core.y * rng.uniform(0.95, 1.05)) - core_r
-        plastic = Solid(step(far, 1.5), dome(far, 0.1 * core_r, 0.1 * core_r), paint(rng, 0.03, 0.7, 1.0), rubber, 0.1 * core_r)
+        plastic = Solid(
+            step(far, 1.5), dome(far, 0.1 * core_r, 0.1 * core_r), paint(rng, 0.03, 0.7, 1.0), rubber, 0.1 * core_r
+        )
         cores += [plastic, _strands(rng, core, core_r * (1 - thick), stage)]
         elements.append(far < 0)
     return Drawn([*base, *cores], elements if count > 1 else (), base)
@@ -103,7 +117,11 @@ def transistor(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         marks.append((lower > 0.5) & (far > 0))
     ground = [_perforated(rng, stage, pose)] if rng.random() < 0.7 else []
     ink, _ = word(rng, Pose(here.x, here.y, r), 0.4)
-    albedo = mix(tinted(np.ones(stage.size, np.float32), black), np.full((*stage.size, 3), 0.35, np.float32), ink * rng.uniform(0.3, 0.9))
+    albedo = mix(
+        tinted(np.ones(stage.size, np.float32), black),
+        np.full((*stage.size, 3), 0.35, np.float32),
+        ink * rng.uniform(0.3, 0.9),
+    )
     top = Solid(body.cover, body.height, albedo, body.finish, body.tall)
     tabbed = [plate] if rng.random() < 0.6 else []
     return Drawn([*ground, *legs, *tabbed, top], marks, [*ground, *tabbed, top])
@@ -122,7 +140,9 @@ def chip(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     legs = np.maximum(np.maximum(near, np.abs(pose.x) - 0.9 * wide), np.abs(pose.y) - high - reach)
     if sides == 4:
         across = np.abs((pose.y + 0.9 * wide) % pitch - pitch / 2) - 0.25 * pitch
-        legs = np.minimum(legs, np.maximum(np.maximum(across, np.abs(pose.y) - 0.9 * wide), np.abs(pose.x) - wide - reach))
+        legs = np.minimum(
+            legs, np.maximum(np.maximum(across, np.abs(pose.y) - 0.9 * wide), np.abs(pose.x) - wide - reach)
+        )
     far = box(pose.x, pose.y, wide, high, 0.02 * r)
     black = np.float32([0.02, 0.02, 0.021]) * rng.uniform(0.5, 3)
     ink, letters = word(rng, Pose(pose.x, pose.y, r), 0.6)
@@ -133,13 +153,19 @@ def chip(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     height = dome(far, 0.06 * r, 0.2 * r, 1.2)
     finish = Finish(0.25, 0.35, False, 0.12)
     tin, shine = metal(rng)
-    feet = Solid(step(legs, 1.2), dome(legs, 0.1 * pitch, 0.15 * pitch) - 0.3 * np.maximum(far, 0), tin, shine, 0.06 * r)
+    feet = Solid(
+        step(legs, 1.2), dome(legs, 0.1 * pitch, 0.15 * pitch) - 0.3 * np.maximum(far, 0), tin, shine, 0.06 * r
+    )
     board = _board(rng, stage, pose)
-    top, blank = (Solid(step(far, 1.3), height, albedo, finish, 0.12 * r) for albedo in (printed.astype(np.float32), body))
+    top, blank = (
+        Solid(step(far, 1.3), height, albedo, finish, 0.12 * r) for albedo in (printed.astype(np.float32), body)
+    )
     if rng.random() < 0.5:
         return Drawn([board, feet, top], [letter & (far < 0) for letter in letters], [board, feet, blank])
     out = (legs < 0.5) & (far > 1)
-    upper = [out & (np.abs(pose.x) < wide) & (along == k) & (pose.y * side > high) for k in range(count) for side in (-1, 1)]
+    upper = [
+        out & (np.abs(pose.x) < wide) & (along == k) & (pose.y * side > high) for k in range(count) for side in (-1, 1)
+    ]
     return Drawn([board, feet, top], upper, [board, top])
 
 
@@ -159,17 +185,29 @@ def _board(rng: Rng, stage: Stage, pose: Pose) -> Solid:
         path = np.rint(np.array(points) * 8).astype(np.int32).reshape(-1, 1, 2)
         beside = int(rng.integers(1, 4))
         for k in range(beside):
-            cv2.polylines(canvas, [path + int(k * unit * 0.6 * 8)], False, 255, max(1, int(unit * 0.22)), cv2.LINE_AA, 3)
+            cv2.polylines(
+                canvas, [path + int(k * unit * 0.6 * 8)], False, 255, max(1, int(unit * 0.22)), cv2.LINE_AA, 3
+            )
         if rng.random() < 0.7:
             end = tuple(int(v) for v in path[-1, 0])
             cv2.circle(canvas, end, int(unit * 0.35 * 8), 255, -1, cv2.LINE_AA, 3)
             cv2.circle(holes, end, int(unit * 0.15 * 8), 255, -1, cv2.LINE_AA, 3)
     copper = canvas.astype(np.float32) / 255
-    base = np.float32(paint(rng, 0.02, 0.25, 0.9)) if rng.random() < 0.3 else np.float32([0.012, 0.09, 0.04]) * rng.uniform(0.5, 2.5)
+    base = (
+        np.float32(paint(rng, 0.02, 0.25, 0.9))
+        if rng.random() < 0.3
+        else np.float32([0.012, 0.09, 0.04]) * rng.uniform(0.5, 2.5)
+    )
     over = base * rng.uniform(1.3, 2.5) if rng.random() < 0.7 else np.float32([0.6, 0.42, 0.2])
     albedo = mix(tinted(1 + 0.04 * stage.broad, tuple(base)), np.broadcast_to(over, (*size, 3)), copper)
     albedo = albedo * (1 - 0.95 * holes[..., None].astype(np.float32) / 255)
-    return Solid(np.ones(size, np.float32), soften(0.8 * copper, 0.8), albedo.astype(np.float32), Finish(0.3, 0.7, False, 0.03), 0)
+    return Solid(
+        np.ones(size, np.float32),
+        soften(0.8 * copper, 0.8),
+        albedo.astype(np.float32),
+        Finish(0.3, 0.7, False, 0.03),
+        0,
+    )
 
 
 def circuit(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
@@ -196,7 +234,9 @@ def circuit(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     return _mounted(rng, stage, board, groups, taken)
 
 
-def _mounted(rng: Rng, stage: Stage, board: Solid, groups: list[tuple[Map, Map]], taken: list[tuple[float, float, float]]) -> Drawn:
+def _mounted(
+    rng: Rng, stage: Stage, board: Solid, groups: list[tuple[Map, Map]], taken: list[tuple[float, float, float]]
+) -> Drawn:
     """``board`` with parts at the distances ``groups``; their ends are of tin."""
     bodies: Map = np.full(stage.size, np.inf, np.float32)
     albedo = np.zeros((*stage.size, 3), np.float32)
@@ -213,7 +253,13 @@ def _mounted(rng: Rng, stage: Stage, board: Solid, groups: list[tuple[Map, Map]]
             ends = inside & (np.abs(far + 0.3 * half) < 0.06 * half)
             albedo[ends] = rng.uniform(0.2, 0.8)
         bodies = np.minimum(bodies, far)
-    parts = Solid(step(bodies, 1.3), height, albedo, Finish(0.3, 0.5, False, 0.08), float(np.mean([t[2] for t in taken])) * 0.4 if taken else 0.0)
+    parts = Solid(
+        step(bodies, 1.3),
+        height,
+        albedo,
+        Finish(0.3, 0.5, False, 0.08),
+        float(np.mean([t[2] for t in taken])) * 0.4 if taken else 0.0,
+    )
     return Drawn([board, parts], [far < 0.5 for far, _ in groups], [board])
 
 
@@ -224,7 +270,13 @@ def plug(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     pitch = 1.8 * r / count
     high = pitch * rows * 0.62
     far = box(pose.x, pose.y, r, high, 0.08 * high)
-    housing = Solid(step(far, 1.3), dome(far, 0.1 * high, 0.3 * high, 1.3), paint(rng, 0.02, 0.75, 0.8), Finish(0.2, 0.5, False, 0.08), 0.3 * high)
+    housing = Solid(
+        step(far, 1.3),
+        dome(far, 0.1 * high, 0.3 * high, 1.3),
+        paint(rng, 0.02, 0.75, 0.8),
+        Finish(0.2, 0.5, False, 0.08),
+        0.3 * high,
+    )
     column = np.floor((pose.x + 0.9 * r) / pitch)
     x = (pose.x + 0.9 * r) % pitch - pitch / 2
     line = np.clip(np.floor(pose.y / (0.9 * high * 2 / rows) + rows / 2), 0, rows - 1)

@@ -50,7 +50,9 @@ def lathe(rng: Rng, radius: Map, r: float, inner: float = 0.0) -> Map:
             profile -= abs(rise) * np.exp(-(((places - at) / wide) ** 2))
     edge = rng.uniform(0.01, 0.15)
     profile += edge * np.sqrt(np.clip(1 - np.clip((places - 1 + edge) / edge, 0, 1) ** 2, 0, 1))
-    marks = rng.uniform(0, 0.0012) * rng.standard_normal(211) + rng.uniform(0, 0.0015) * np.sin(places * rng.uniform(60, 300))
+    marks = rng.uniform(0, 0.0012) * rng.standard_normal(211) + rng.uniform(0, 0.0015) * np.sin(
+        places * rng.uniform(60, 300)
+    )
     heights: Map = (r * np.interp(radius / r, places, profile + marks)).astype(np.float32)
     return heights
 
@@ -71,7 +73,6 @@ def nut(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         far = np.minimum(sides, radius - r)
         height = np.maximum(height, dome(radius - r, 0.1 * r, 0.12 * r))
     pitch = r * rng.uniform(0.03, 0.06)
-    inside = step(radius - bore, 1.2)
     thread = np.where(radius < bore, 0.4 * pitch * np.sin(2 * np.pi * radius / pitch + np.arctan2(pose.y, pose.x)), 0)
     hole = step(radius - bore * rng.uniform(0.75, 0.9), 1.5)
     body = Solid(step(far, 1.3) * (1 - hole), height * pose.vary(rng, 0.03) + thread, colour, finish, high * 0.5)
@@ -140,7 +141,11 @@ def screw_side(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     height = np.sqrt(np.maximum(half * half - y * y, 0))
     if kind == 3:
         faces = np.round(np.arcsin(np.clip(y / np.maximum(half, 1), -1, 1)) / (np.pi / 3)) * (np.pi / 3)
-        flat = half * np.cos(np.pi / 6) / np.maximum(np.cos(np.arcsin(np.clip(y / np.maximum(half, 1), -1, 1)) - faces), 0.3)
+        flat = (
+            half
+            * np.cos(np.pi / 6)
+            / np.maximum(np.cos(np.arcsin(np.clip(y / np.maximum(half, 1), -1, 1)) - faces), 0.3)
+        )
         height = np.where(at < -1 + head_long, np.sqrt(np.maximum(flat * flat - y * y, 0)), height)
     cover = step(np.abs(y) - half, 1.3) * (half > 0)
     body = Solid(cover, height.astype(np.float32), colour, finish, shank * 0.9)
@@ -202,7 +207,9 @@ def ring(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     hole = length(radius * np.cos(near) - middle, radius * np.sin(near)) - min(half * 0.6, 2.2 * middle / count)
     if rng.random() < 0.5:  # balls of a bearing, or bolts
         tone, shine = metal(rng)
-        balls = Solid(step(hole, 1.3), np.sqrt(np.maximum(hole * hole - 0 * hole, 0)) * (hole < 0), tone, shine, 0.05 * r)
+        balls = Solid(
+            step(hole, 1.3), np.sqrt(np.maximum(hole * hole - 0 * hole, 0)) * (hole < 0), tone, shine, 0.05 * r
+        )
         elements = [(hole < 0) & (np.floor(angle) == k) for k in range(count)]
         return Drawn([body, balls], elements, [body])
     drilled = Solid(body.cover * (1 - step(hole, 1.3)), height - 0.5 * dome(-hole, 2, 2), face, finish, 0.08 * r)
@@ -245,7 +252,12 @@ def cylinder(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     end = rng.uniform(0.001, 0.25)
     half = half * np.sqrt(np.clip(1 - np.clip((np.abs(at) - 1 + end) / end, 0, 1) ** 2, 0, 1))
     height = np.sqrt(np.maximum(half**2 - pose.y**2, 0))
-    shades = np.array([np.array(colour) * (np.array(tint(rng, 0.6)) * rng.uniform(0.4, 1.5) if rng.random() < 0.35 else 1) for _ in widths])
+    shades = np.array(
+        [
+            np.array(colour) * (np.array(tint(rng, 0.6)) * rng.uniform(0.4, 1.5) if rng.random() < 0.35 else 1)
+            for _ in widths
+        ]
+    )
     cover = step(np.abs(pose.y) - half, 1.3) * step(np.abs(pose.x) - r, 1.3)
     body = Solid(cover, height, shades.astype(np.float32)[band], finish, r * 0.15)
     return Drawn([body], pose.apart(cover), ())

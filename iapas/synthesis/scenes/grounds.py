@@ -124,7 +124,9 @@ def _dusty(rng: Rng, ground: Map) -> Map:
         row, column = rng.uniform(0, size[0]), rng.uniform(0, size[1])
         if rng.random() < 0.85:
             radius = int(rng.uniform(4, 14))
-            cv2.circle(canvas, (int(column * 16), int(row * 16)), radius, int(rng.integers(60, 256)), -1, cv2.LINE_AA, 4)
+            cv2.circle(
+                canvas, (int(column * 16), int(row * 16)), radius, int(rng.integers(60, 256)), -1, cv2.LINE_AA, 4
+            )
         else:
             turn, far = rng.uniform(0, 6.3), min(size) * rng.uniform(0.01, 0.03)
             end = int((column + far * np.cos(turn)) * 16), int((row + far * np.sin(turn)) * 16)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from iapas.synthesis.scene import Scene
-from iapas.synthesis.scenes import assemblies, electrics, fasteners, goods, pieces, plates
+from iapas.synthesis.scenes import assemblies, electrics, fasteners, goods, pieces, plates, strands
 from iapas.synthesis.scenes.poses import Pose, single, tray
 from iapas.synthesis.scenes.studio import Drawn, Stage, set_up, to_scene
 from iapas.synthesis.texture import Rng
@@ -39,17 +39,17 @@ _BODIES: dict[str, tuple[_Draw, float, bool]] = {
     "milled block": (plates.milled, 1.0, False),
     "mesh": (plates.mesh, 1.0, False),
     "cut sheet": (plates.cut_sheet, 1.0, True),
-    "keypad": (plates.keypad, 1.0, False),
-    "dial": (plates.dial, 1.0, False),
+    "keypad": (assemblies.keypad, 1.0, False),
+    "dial": (assemblies.dial, 1.0, False),
     "bottle mouth": (goods.bottle_mouth, 1.0, True),
     "can top": (goods.can_top, 1.0, True),
     "bottle": (goods.bottle, 2.4, False),
     "label": (goods.label, 1.0, False),
     "blister": (goods.blister, 1.0, False),
-    "zipper": (goods.zipper, 1.0, False),
-    "brush": (goods.brush, 2.2, False),
+    "zipper": (strands.zipper, 1.0, False),
+    "brush": (strands.brush, 2.2, False),
     "pane": (goods.pane, 1.0, False),
-    "rope": (goods.rope, 1.0, False),
+    "rope": (strands.rope, 1.0, False),
     "slab": (assemblies.slab, 1.0, False),
     "panel": (assemblies.panel, 1.0, False),
 }

@@ -19,7 +19,9 @@ def _even(stage: Stage, colour: tuple[float, float, float], spread: float = 0.02
 def _printed(rng: Rng, stage: Stage, pose: Pose, solid: Solid, reach: float) -> Drawn:
     """``solid`` with a word printed or stamped on it, letters being its elements."""
     ink, letters = word(rng, pose, reach)
-    albedo = solid.albedo if isinstance(solid.albedo, np.ndarray) else tinted(np.ones(stage.size, np.float32), solid.albedo)
+    albedo = (
+        solid.albedo if isinstance(solid.albedo, np.ndarray) else tinted(np.ones(stage.size, np.float32), solid.albedo)
+    )
     if rng.random() < 0.35:
         height = solid.height - rng.uniform(0.01, 0.04) * pose.r * soften(ink, 0.006 * pose.r)
         marked = Solid(solid.cover, height, albedo, solid.finish, solid.tall)
@@ -43,7 +45,9 @@ def capsule(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     if rng.random() < 0.35:
         second = first
     albedo = mix(_even(stage, first), _even(stage, second), cap)
-    solid = Solid(step(far, 1.3), height, albedo, Finish(rng.uniform(0.1, 0.7), rng.uniform(0.4, 0.97), False, 0.03), half * 0.7)
+    solid = Solid(
+        step(far, 1.3), height, albedo, Finish(rng.uniform(0.1, 0.7), rng.uniform(0.4, 0.97), False, 0.03), half * 0.7
+    )
     if rng.random() < 0.6:
         return _printed(rng, stage, pose, solid, 0.7)
     return Drawn([solid], pose.apart(solid.cover), ())
@@ -52,8 +56,10 @@ def capsule(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
 def tablet(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     """Round or oval, domed, bevelled or flat, with a score line or an imprint, speckled or coated."""
     wide = rng.uniform(0.5, 0.85) if rng.random() < 0.4 else 1.0
-    far = (length(pose.x, pose.y / wide) - pose.r) * wide if rng.random() < 0.7 else box(
-        pose.x, pose.y, pose.r, pose.r * wide, pose.r * rng.uniform(0.2, 0.5)
+    far = (
+        (length(pose.x, pose.y / wide) - pose.r) * wide
+        if rng.random() < 0.7
+        else box(pose.x, pose.y, pose.r, pose.r * wide, pose.r * rng.uniform(0.2, 0.5))
     )
     height = dome(far, pose.r * wide * rng.uniform(0.06, 1.0), pose.r * rng.uniform(0.08, 0.3))
     colour = paint(rng, 0.15, 0.85, 0.6)
@@ -84,8 +90,14 @@ def kernel(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     skin = rng.uniform(0.1, 0.5) * np.tanh(noise(rng, stage.size, pose.r * 0.25, pose.r * 0.08))
     skin = skin + rng.uniform(0.02, 0.15) * noise(rng, stage.size, max(1.0, pose.r / 50))
     if rng.random() < 0.5:
-        skin = skin + rng.uniform(0.05, 0.25) * np.sin(y * rng.uniform(6, 25) / np.sqrt(np.maximum(1.1 - x * x, 0.1)) + 2 * stage.broad)
-    brown = np.float32([0.34, 0.15, 0.06]) * rng.uniform(0.3, 1.8) if rng.random() < 0.65 else np.float32(paint(rng, 0.04, 0.5, 1.0))
+        skin = skin + rng.uniform(0.05, 0.25) * np.sin(
+            y * rng.uniform(6, 25) / np.sqrt(np.maximum(1.1 - x * x, 0.1)) + 2 * stage.broad
+        )
+    brown = (
+        np.float32([0.34, 0.15, 0.06]) * rng.uniform(0.3, 1.8)
+        if rng.random() < 0.65
+        else np.float32(paint(rng, 0.04, 0.5, 1.0))
+    )
     albedo = brown * np.clip(1 + skin, 0.2, 2)[..., None]
     if rng.random() < 0.6:
         end = step((0.62 + 0.05 * noise(rng, stage.size, pose.r * 0.15) - x) * pose.r, 0.06 * pose.r)
@@ -114,7 +126,11 @@ def bent_piece(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     height = height + rng.uniform(0, 0.03) * thick * noise(rng, stage.size, max(1.5, pose.r / 15))
     if rng.random() < 0.35:
         height = height + 0.05 * thick * np.sin((radius - bow) / thick * rng.uniform(8, 20))
-    pale = np.float32([0.75, 0.55, 0.3]) * rng.uniform(0.4, 1.1) if rng.random() < 0.7 else np.float32(paint(rng, 0.05, 0.7, 0.9))
+    pale = (
+        np.float32([0.75, 0.55, 0.3]) * rng.uniform(0.4, 1.1)
+        if rng.random() < 0.7
+        else np.float32(paint(rng, 0.05, 0.7, 0.9))
+    )
     blotch = 1 + rng.uniform(0.02, 0.12) * noise(rng, stage.size, pose.r * 0.2) + 0.03 * stage.grain
     albedo = (pale * blotch[..., None]).astype(np.float32)
     finish = Finish(rng.uniform(0.02, 0.4), rng.uniform(0.05, 0.7), False, rng.uniform(0.02, 0.2))
@@ -122,11 +138,15 @@ def bent_piece(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     return Drawn([solid], pose.apart(solid.cover), ())
 
 
+def _biscuit_outline(x: Map, y: Map, r: float, square: bool) -> Map:
+    return box(x, y, r * 0.98, r * 0.9, 0.15 * r) if square else length(x, y) - 0.96 * r
+
+
 def biscuit(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     """Baked: an uneven disc or square with crust, pores, chips, holes in rows, a browned rim."""
     outline = rng.uniform(0.01, 0.05) * pose.r * noise(rng, stage.size, pose.r * 0.3)
     square = rng.random() < 0.35
-    far = box(pose.x, pose.y, pose.r * 0.98, pose.r * 0.9, 0.15 * pose.r) if square else length(pose.x, pose.y) - 0.96 * pose.r
+    far = _biscuit_outline(pose.x, pose.y, pose.r, square)
     if rng.random() < 0.4:
         far = far + 0.02 * pose.r * np.cos(rng.integers(12, 40) * np.arctan2(pose.y, pose.x))
     far = far + outline
@@ -138,14 +158,17 @@ def biscuit(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     elements, plain = pose.apart(step(far)), None
     solid = Solid(step(far, 1.5), height, albedo.astype(np.float32), Finish(0.05, 0.2, False, 0.15), 0.15 * pose.r)
     if rng.random() < 0.4:  # chips of chocolate, seeds, grains of salt
-        lumps = noise(rng, stage.size, pose.r * rng.uniform(0.04, 0.12)) - rng.uniform(1.0, 1.6)
+        lumps = noise(rng, stage.size, pose.r * rng.uniform(0.03, 0.08)) - rng.uniform(0.7, 1.3)
         inside = step(-lumps * pose.r * 0.05, 1.2) * step(far + 0.1 * pose.r, 1.5)
         dark = np.broadcast_to(np.float32([0.9, 0.6, 0.35]) * np.float32(rng.choice([0.04, 0.08, 0.7])), albedo.shape)
-        solid = Solid(solid.cover, height + 0.03 * pose.r * inside, mix(solid.albedo, dark, inside), solid.finish, solid.tall)
+        solid = Solid(
+            solid.cover, height + 0.03 * pose.r * inside, mix(solid.albedo, dark, inside), solid.finish, solid.tall
+        )
     elif rng.random() < 0.6:
         pitch = pose.r * rng.uniform(0.22, 0.5)
-        near = length((pose.x + pitch / 2) % pitch - pitch / 2, (pose.y + pitch / 2) % pitch - pitch / 2)
-        holes = step(near - 0.09 * pitch, 0.07 * pitch + 1) * step(far + 0.12 * pose.r, 1.5)
+        x, y = (pose.x + pitch / 2) % pitch - pitch / 2, (pose.y + pitch / 2) % pitch - pitch / 2
+        well_in = _biscuit_outline(pose.x - x, pose.y - y, pose.r, square) < -0.12 * pose.r
+        holes = step(length(x, y) - 0.09 * pitch, 0.07 * pitch + 1) * well_in
         plain_solid, height = solid, height - 0.1 * pitch * holes
         solid = Solid(solid.cover, height, solid.albedo * (1 - 0.5 * holes)[..., None], solid.finish, solid.tall)
         if pose.cell is None:
@@ -165,7 +188,11 @@ def wheel(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     away = (number % 1 - 0.5) * (2 * np.pi / spokes)
     spoke = np.maximum(np.abs(radius * np.sin(away)) - spoke_half, radius - r + rim_half) + 0.3 * wobble
     middle = radius - hub + wobble
-    colour = np.float32([0.7, 0.42, 0.12]) * rng.uniform(0.4, 1.1) if rng.random() < 0.6 else np.float32(paint(rng, 0.02, 0.7, 0.9))
+    colour = (
+        np.float32([0.7, 0.42, 0.12]) * rng.uniform(0.4, 1.1)
+        if rng.random() < 0.6
+        else np.float32(paint(rng, 0.02, 0.7, 0.9))
+    )
     rough = rng.uniform(0, 0.015) * r * noise(rng, stage.size, r * 0.05)
     albedo = (colour * (1 + 0.06 * stage.broad + 0.05 * noise(rng, stage.size, r * 0.1))[..., None]).astype(np.float32)
     finish = Finish(rng.uniform(0.05, 0.5), rng.uniform(0.1, 0.8), False, 0.1)
@@ -185,11 +212,31 @@ def candle(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     """A cup with wax and a wick, seen from above; or a jar, a pot of cream."""
     r, radius = pose.r, length(pose.x, pose.y)
     inner = r * rng.uniform(0.8, 0.95)
-    cup = Solid(step(radius - r, 1.3), dome(np.abs(radius - (r + inner) / 2) - (r - inner) / 2, 0.05 * r, 0.06 * r), (0.5, 0.5, 0.52), Finish(0.7, 0.6, True), 0.2 * r)
-    level = 0.02 * r * noise(rng, stage.size, r * 0.4) + rng.uniform(0, 0.004) * r * noise(rng, stage.size, max(1.0, r * 0.05))
-    wax = Solid(step(radius - inner, 1.5), level + dome(-(radius - inner), 0.1 * r, 0), _even(stage, paint(rng, 0.2, 0.85, 0.6), 0.03), Finish(rng.uniform(0.1, 0.6), rng.uniform(0.2, 0.9), False, 0.05), 0)
+    cup = Solid(
+        step(radius - r, 1.3),
+        dome(np.abs(radius - (r + inner) / 2) - (r - inner) / 2, 0.05 * r, 0.06 * r),
+        (0.5, 0.5, 0.52),
+        Finish(0.7, 0.6, True),
+        0.2 * r,
+    )
+    level = 0.02 * r * noise(rng, stage.size, r * 0.4) + rng.uniform(0, 0.004) * r * noise(
+        rng, stage.size, max(1.0, r * 0.05)
+    )
+    wax = Solid(
+        step(radius - inner, 1.5),
+        level + dome(-(radius - inner), 0.1 * r, 0),
+        _even(stage, paint(rng, 0.2, 0.85, 0.6), 0.03),
+        Finish(rng.uniform(0.1, 0.6), rng.uniform(0.2, 0.9), False, 0.05),
+        0,
+    )
     wick = box(pose.x - 0.06 * r * rng.normal(), pose.y, 0.18 * r, 0.035 * r, 0.03 * r)
-    thread = Solid(step(wick, 1.4), dome(wick, 0.03 * r, 0.04 * r), paint(rng, 0.03, 0.8, 0.3), Finish(0.05, 0.2, False, 0.3), 0.1 * r)
+    thread = Solid(
+        step(wick, 1.4),
+        dome(wick, 0.03 * r, 0.04 * r),
+        paint(rng, 0.03, 0.8, 0.3),
+        Finish(0.05, 0.2, False, 0.3),
+        0.1 * r,
+    )
     plain = [cup, wax]
     if pose.cell is not None:
         return Drawn([*plain, thread], pose.apart(cup.cover), ())

@@ -11,7 +11,7 @@ from iapas.synthesis.scenes.fasteners import material, metal
 from iapas.synthesis.scenes.grounds import paint
 from iapas.synthesis.scenes.poses import Pose, box, dome, length, polygon, stencil
 from iapas.synthesis.scenes.prints import line, text
-from iapas.synthesis.scenes.studio import Drawn, Finish, Solid, Stage, soften
+from iapas.synthesis.scenes.studio import Drawn, Solid, Stage, soften
 from iapas.synthesis.texture import Map, Rng, mix, noise, step, tinted
 from iapas.types import BoolMap
 
@@ -50,10 +50,14 @@ def perforated(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     x, y = pose.x + lag - (column + 0.5) * pitch, pose.y - (row + 0.5) * pitch
     half = pitch * rng.uniform(0.15, 0.42)
     shape = rng.random()
-    hole = length(x, y) - half if shape < 0.6 else polygon(x, y, 6, half) if shape < 0.7 else box(
-        x, y, half, half * rng.uniform(0.3, 1), half * rng.uniform(0, 0.3)
+    hole = (
+        length(x, y) - half
+        if shape < 0.6
+        else polygon(x, y, 6, half)
+        if shape < 0.7
+        else box(x, y, half, half * rng.uniform(0.3, 1), half * rng.uniform(0, 0.3))
     )
-    hole = np.where(outline(pose.x - x, pose.y - y) < -1.5 * half, hole, 9).astype(np.float32)
+    hole = np.where(outline(pose.x - x, pose.y - y) < -1.5 * half, hole, 1e3).astype(np.float32)
     albedo = face(rng, stage, pose, colour)
     flat = dome(far, 0.03 * pose.r, 0.03 * pose.r)
     rim = step(np.abs(hole - 0.08 * pitch) - 0.05 * pitch, 0.05 * pitch + 1) * rng.uniform(-0.03, 0.06) * pitch
@@ -63,7 +67,9 @@ def perforated(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     if rng.random() < 0.6:
         drilled = Solid(blank.cover * (1 - open_), flat + rim, albedo, finish, tall)
     else:
-        drilled = Solid(blank.cover, flat + rim - 0.3 * half * open_, albedo * (1 - 0.8 * open_[..., None]), finish, tall)
+        drilled = Solid(
+            blank.cover, flat + rim - 0.3 * half * open_, albedo * (1 - 0.8 * open_[..., None]), finish, tall
+        )
     count, marked = cv2.connectedComponents((hole < 1).astype(np.uint8))
     names = rng.permutation(np.arange(1, count))[:30]
     return Drawn([drilled], [marked == k for k in names], [blank])
@@ -118,7 +124,11 @@ def milled(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     """A block with steps, pockets, slots and bores, chamfered; marks of the mill on its faces."""
     colour, finish = metal(rng) if rng.random() < 0.75 else material(rng)
     r = pose.r
-    far = _outline(rng, r)(pose.x, pose.y) if rng.random() < 0.5 else box(pose.x, pose.y, r, r * rng.uniform(0.5, 1), 0.03 * r)
+    far = (
+        _outline(rng, r)(pose.x, pose.y)
+        if rng.random() < 0.5
+        else box(pose.x, pose.y, r, r * rng.uniform(0.5, 1), 0.03 * r)
+    )
     height = dome(far, 0.04 * r, 0.1 * r, 1.0)
     before = height
     through = np.full(stage.size, 9, np.float32)
@@ -171,7 +181,13 @@ def mesh(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     far = np.minimum(solids[0][0], solids[1][0])
     top = np.maximum(np.where(solids[0][0] < 0, solids[0][1], -99), np.where(solids[1][0] < 0, solids[1][1], -99))
     cover = step(far, 1.3)
-    body = Solid(cover, np.where(far < 0.7, np.maximum(top, -wire), -wire).astype(np.float32), colour, finish, wire * rng.uniform(1, 4))
+    body = Solid(
+        cover,
+        np.where(far < 0.7, np.maximum(top, -wire), -wire).astype(np.float32),
+        colour,
+        finish,
+        wire * rng.uniform(1, 4),
+    )
     return Drawn([body])
 
 
@@ -198,12 +214,16 @@ def cut_sheet(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
             cv2.circle(tile, (int(column), int(row)), int(rng.uniform(0.02, 0.045) * _TILE), 0, -1)
     corner = int(rng.choice([1, 5, 13]))
     round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (corner, corner))
-    tile = cv2.morphologyEx(cv2.GaussianBlur(cv2.morphologyEx(tile, cv2.MORPH_OPEN, round_), (0, 0), 1.0), cv2.MORPH_CLOSE, round_)
+    tile = cv2.morphologyEx(
+        cv2.GaussianBlur(cv2.morphologyEx(tile, cv2.MORPH_OPEN, round_), (0, 0), 1.0), cv2.MORPH_CLOSE, round_
+    )
     deep = cv2.distanceTransform((tile > 127).astype(np.uint8), cv2.DIST_L2, 5)
     cover = stencil(pose, tile) / 255
     inside = stencil(pose, deep) * pose.r * 2 / _TILE
     height = dome(-inside, rng.uniform(0.01, 0.06) * pose.r, 0.04 * pose.r, 1.5)
-    body = Solid(cover, height * pose.vary(rng, 0.02), face(rng, stage, pose, colour), finish, rng.uniform(0.02, 0.1) * pose.r)
+    body = Solid(
+        cover, height * pose.vary(rng, 0.02), face(rng, stage, pose, colour), finish, rng.uniform(0.02, 0.1) * pose.r
+    )
     return Drawn([body], pose.apart(cover), ())
 
 
@@ -214,7 +234,9 @@ def _comb(rng: Rng, tile: Map) -> None:
     wide, share = 0.92 / count, rng.uniform(0.35, 0.7)
     for k in range(count):
         left = 0.04 + k * wide
-        cv2.rectangle(tile, (int(left * side), int(0.3 * side)), (int((left + share * wide) * side), int(0.75 * side)), 255, -1)
+        cv2.rectangle(
+            tile, (int(left * side), int(0.3 * side)), (int((left + share * wide) * side), int(0.75 * side)), 255, -1
+        )
 
 
 def _key(rng: Rng, tile: Map) -> None:
@@ -227,62 +249,3 @@ def _key(rng: Rng, tile: Map) -> None:
         cut = 0.44 + rng.uniform(0.01, 0.06)
         notch = np.array([[left, 0.43], [left + 0.02, cut], [left + 0.035, cut], [left + 0.055, 0.43]]) * side
         cv2.fillPoly(tile, [notch.astype(np.int32)], 0)
-
-
-def keypad(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
-    """Keys or buttons in rows, each with its sign."""
-    columns, rows = int(rng.integers(2, 6)), int(rng.integers(2, 6))
-    pitch = 2 * pose.r * 0.92 / max(columns, rows)
-    column, row = np.floor(pose.x / pitch + columns / 2), np.floor(pose.y / pitch + rows / 2)
-    x, y = pose.x - (column - columns / 2 + 0.5) * pitch, pose.y - (row - rows / 2 + 0.5) * pitch
-    within = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
-    half = pitch * rng.uniform(0.3, 0.45)
-    key = box(x, y, half, half * rng.uniform(0.6, 1), half * rng.uniform(0.05, 0.6))
-    key = np.where(within, key, 9).astype(np.float32)
-    wide, high = columns / max(columns, rows), rows / max(columns, rows)
-    outer = box(pose.x, pose.y, pose.r * wide, pose.r * high, 0.08 * pose.r)
-    case = Solid(step(outer, 1.3), dome(outer, 0.05 * pose.r, 0.08 * pose.r), paint(rng, 0.01, 0.7, 0.5), Finish(0.2, 0.5), 0.05 * pose.r)
-    caps = Solid(step(key, 1.3), dome(key, rng.uniform(0.1, 0.8) * half, 0.3 * half), paint(rng, 0.01, 0.8, 0.5), Finish(0.25, 0.6), 0.15 * half)
-    tile = np.zeros((_TILE, _TILE), np.uint8)
-    cell = int(_TILE * 0.92 / max(columns, rows))
-    for j in range(rows):
-        for i in range(columns):
-            ink, _ = line(rng, text(rng, 1, 2))
-            wide_to = int(min(0.55 * cell, ink.shape[1] * 0.4 * cell / ink.shape[0]))
-            small = cv2.resize(ink, (max(2, wide_to), max(2, int(0.4 * cell))), interpolation=cv2.INTER_AREA)
-            top = int(_TILE / 2 + (j - rows / 2 + 0.5) * cell - small.shape[0] / 2)
-            left = int(_TILE / 2 + (i - columns / 2 + 0.5) * cell - small.shape[1] / 2)
-            tile[top : top + small.shape[0], left : left + small.shape[1]] = small
-    ink = stencil(pose, tile) / 255
-    signs = Solid(ink * caps.cover, caps.height, paint(rng, 0.01, 0.8, 0.8), Finish(0.1, 0.3), 0)
-    elements = [(ink > 0.3) & (row == j) & (column == i) for j in range(rows) for i in range(columns)]
-    if rng.random() < 0.5:
-        elements = [(key < 0.5) & (row == j) & (column == i) for j in range(rows) for i in range(columns)]
-        return Drawn([case, caps, signs], elements, [case])
-    return Drawn([case, caps, signs], elements, [case, caps])
-
-
-def dial(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
-    """A gauge or clock: ticks, numbers, a hand, a bezel."""
-    r, radius = pose.r, length(pose.x, pose.y)
-    colour, finish = metal(rng)
-    bezel = Solid(step(radius - r, 1.3), dome(np.abs(radius - 0.93 * r) - 0.07 * r, 0.06 * r, 0.06 * r), colour, finish, 0.06 * r)
-    pale = rng.random() < 0.65
-    tone = rng.uniform(0.5, 0.85) if pale else rng.uniform(0.01, 0.05)
-    plate = Solid(step(radius - 0.87 * r, 1.3), -dome(-(radius - 0.87 * r), 0.03 * r, 0), (tone, tone, tone * 0.97), Finish(0.1, 0.7), 0)
-    tile = np.zeros((_TILE, _TILE), np.uint8)
-    half, ticks, major = _TILE / 2, int(rng.choice([24, 36, 50, 60])), int(rng.choice([5, 6, 10]))
-    begin, span = (0, 2 * np.pi) if rng.random() < 0.4 else (0.75 * np.pi, 1.5 * np.pi)
-    for k in range(ticks):
-        way, long = begin + span * k / ticks, 0.1 if k % major == 0 else 0.05
-        ends = [(int(half + half * f * np.cos(way)), int(half + half * f * np.sin(way))) for f in (0.82, 0.82 - long)]
-        cv2.line(tile, ends[0], ends[1], 255, 3 if k % major == 0 else 1, cv2.LINE_AA)
-        if k % major == 0:
-            at = int(half + half * 0.6 * np.cos(way)) - 12, int(half + half * 0.6 * np.sin(way)) + 6
-            cv2.putText(tile, str(k), at, 0, 0.6, 255, 2, cv2.LINE_AA)
-    ink = Solid(stencil(pose, tile) / 255, np.zeros(stage.size, np.float32), (0.02, 0.02, 0.02) if pale else (0.7, 0.7, 0.7), Finish(0.05), 0)
-    way = rng.uniform(0, 2 * np.pi)
-    along, across = pose.x * np.cos(way) + pose.y * np.sin(way), pose.y * np.cos(way) - pose.x * np.sin(way)
-    needle = np.minimum(np.maximum(np.abs(across) - 0.03 * r * (1 - along / (0.8 * r)), np.abs(along - 0.3 * r) - 0.42 * r), radius - 0.07 * r)
-    hand = Solid(step(needle, 1.3), dome(needle, 0.02 * r, 0.02 * r), paint(rng, 0.01, 0.5, 1.0), Finish(0.2, 0.5), 0.04 * r)
-    return Drawn([bezel, plate, ink, hand], [needle < 0], [bezel, plate, ink])

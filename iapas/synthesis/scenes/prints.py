@@ -44,7 +44,12 @@ def word(rng: Rng, pose: Pose, reach: float = 0.6, what: str | None = None) -> t
     x, y = pose.x * np.float32(scale) + ink.shape[1] / 2, pose.y * np.float32(scale) + _HIGH / 2
     factor = max(1, int(scale))
     small = cv2.resize(ink, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
-    seen = cv2.remap(small, x.astype(np.float32) / factor, y.astype(np.float32) / factor, cv2.INTER_LINEAR).astype(np.float32) / 255
+    seen = (
+        cv2.remap(small, x.astype(np.float32) / factor, y.astype(np.float32) / factor, cv2.INTER_LINEAR).astype(
+            np.float32
+        )
+        / 255
+    )
     which = cv2.remap(letters, x.astype(np.float32), y.astype(np.float32), cv2.INTER_NEAREST)
     inked = cv2.dilate((seen > 0.35).astype(np.uint8), np.ones((2, 2), np.uint8)) > 0
     return seen, [inked & (which == k + 1) for k in range(int(letters.max()))]
@@ -110,7 +115,9 @@ def _logo(rng: Rng, tile: Map) -> None:
         radius = reach * (1 - 0.3 * k)
         tone = 255 if k % 2 == 0 else 0
         if rng.random() < 0.4:
-            cv2.circle(tile, tuple(int(v) for v in centre), int(radius), tone, -1 if rng.random() < 0.6 else 6, cv2.LINE_AA)
+            cv2.circle(
+                tile, tuple(int(v) for v in centre), int(radius), tone, -1 if rng.random() < 0.6 else 6, cv2.LINE_AA
+            )
             continue
         corners = int(rng.integers(3, 12))
         way = 2 * np.pi * np.arange(corners) / corners + rng.uniform(0, 6)

@@ -90,7 +90,9 @@ def set_up(rng: Rng, size: tuple[int, int], ground: str | None = None) -> Stage:
         up = rng.uniform(0.35, 0.95)
         flat = np.sqrt(1 - up**2)
         towards = (float(flat * np.cos(way)), float(flat * np.sin(way)), float(up))
-        lamps.append(Lamp(towards, float(rng.uniform(0.03, 0.5) ** 1.5), float(1.0 if k == 0 else rng.uniform(0.1, 0.7))))
+        lamps.append(
+            Lamp(towards, float(rng.uniform(0.03, 0.5) ** 1.5), float(1.0 if k == 0 else rng.uniform(0.1, 0.7)))
+        )
     rows, columns = grid(size)
     slope = rng.uniform(0, 0.25) * ((rows / size[0] - 0.5) * light[0] + (columns / size[1] - 0.5) * light[1])
     return Stage(
@@ -101,7 +103,12 @@ def set_up(rng: Rng, size: tuple[int, int], ground: str | None = None) -> Stage:
         rng.standard_normal(size, dtype=np.float32),
         noise(rng, size, max(size) / 6),
         1 + 2 * slope,
-        (float(rng.uniform(0.5, 5)), float(rng.uniform(0, 6.3)), float(rng.uniform(0, 6.3)), float(rng.uniform(0.1, 0.6))),
+        (
+            float(rng.uniform(0.5, 5)),
+            float(rng.uniform(0, 6.3)),
+            float(rng.uniform(0, 6.3)),
+            float(rng.uniform(0.1, 0.6)),
+        ),
         float(rng.uniform(0.15, 0.8)),
         float(rng.uniform(0.15, 1.2)),
     )
@@ -172,7 +179,7 @@ def shaded(stage: Stage, solid: Solid, where: tuple[slice, slice]) -> Map:
 
 
 def shadowed(stage: Stage, below: Map, cover: Map, tall: float, where: tuple[slice, slice]) -> Map:
-    """``below`` with the shadow of something ``tall`` (pixels) that stands there, all of the rows and columns ``where``."""
+    """``below`` with the shadow of something ``tall`` (pixels) that stands there, of rows and columns ``where``."""
     cover = cover[where].astype(np.float32)
     move = np.float32([[1, 0, -stage.light[1] * tall], [0, 1, -stage.light[0] * tall]])
     cast = cv2.warpAffine(cover, move, cover.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
