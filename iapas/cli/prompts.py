@@ -1,4 +1,4 @@
-"""``iapas prompts list|show|check|render``: the words that are asked for, and the questions that bring them."""
+"""``iapas prompts list|show|check|render|compare``: the words that are asked for, and the questions that bring them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from iapas.cli.compare_prompts import compare
 from iapas.cli.options import Json, ObjectName, PromptsFolder
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from iapas.protocols import PromptContext
 
 prompts_app = typer.Typer(no_args_is_help=True)
+prompts_app.command("compare")(compare)
 
 
 @prompts_app.command("list")
