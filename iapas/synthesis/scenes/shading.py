@@ -112,8 +112,8 @@ def _shadow(rng: Rng, size: Size) -> Map:
     if chance(rng, 0.3):
         soft = max(soft, 0.06)
         at += np.float32(between(rng, 0.03, 0.12)) * rough(rng, size, between(rng, 15, 60) * unit(size), 6.0)
-    if chance(rng, 0.3):
-        at = np.abs(at) - np.float32(between(rng, 0.03, 0.25))
+    elif chance(rng, 0.3):
+        at = np.abs(at) - np.float32(between(rng, 0.08, 0.3))
     return 1 - np.float32(between(rng, 0.1, 0.6)) * step(-at, soft)
 
 
@@ -167,7 +167,7 @@ def _reflection(rng: Rng, size: Size, level: float) -> Map:
     angle = between(rng, 0, np.pi)
     a = _ramp(rng, size, angle) - np.float32(between(rng, -0.4, 0.4))
     b = _ramp(rng, size, angle + np.pi / 2) - np.float32(between(rng, -0.4, 0.4))
-    half_a, half_b = spread(rng, 0.03, 0.3), spread(rng, 0.05, 0.9)
+    half_a, half_b = spread(rng, 0.04, 0.35), spread(rng, 0.3, 1.2)
     if chance(rng, 0.5):
         seen = np.exp(-np.square(a / np.float32(half_a)) - np.square(b / np.float32(half_b)))
     else:

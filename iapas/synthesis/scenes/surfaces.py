@@ -16,7 +16,7 @@ from iapas.synthesis.scenes.surfaces_metal import METAL
 from iapas.synthesis.scenes.surfaces_pattern import PATTERN
 from iapas.synthesis.scenes.surfaces_soft import SOFT
 from iapas.synthesis.scenes.surfaces_stone import STONE
-from iapas.synthesis.texture import Map, Rng, mix
+from iapas.synthesis.texture import Map, Rng, mix, step
 
 _PURE: dict[str, Callable[[Rng, Size], Look]] = {**METAL, **STONE, **CLOTH, **SOFT, **PATTERN}
 
@@ -48,10 +48,11 @@ def joined(rng: Rng, size: Size) -> Look:
     )
     long = float(max(size)) * (between(rng, 1.2, 4) if chance(rng, 0.7) else between(rng, 0.15, 0.6))
     u, _ = axes(rng, size, angle, (long, long))
-    at = (np.abs(part_of(u)) - np.float32(between(rng, 0.12, 0.38))) * np.float32(long)
+    at = np.abs(part_of(u)) * np.float32(long)
     if chance(rng, 0.35):
         at += cloud(rng, size, spread(rng, 8, 50) * scale) * np.float32(spread(rng, 1, 8) * scale)
-    share = np.clip(at / np.float32(spread(rng, 0.8, 6) * scale) + 0.5, 0, 1)
+    at -= np.float32(np.quantile(at[::8, ::8], between(rng, 0.12, 0.88)))  # neither is a mere corner
+    share = step(-at, spread(rng, 0.8, 6) * scale)
     colour = mix(one.colour, two.colour * np.float32(_evened(one.colour, two.colour, rng)), share)
     if chance(rng, 0.5):
         shade, _ = lit(blurred(share, scale) * np.float32(spread(rng, 0.5, 4)), one.light, 0.8)

@@ -150,7 +150,7 @@ def felt(rng: Rng, size: Size) -> Look:
     scale, light = unit(size), any_light(rng)
     soft = between(rng, 0.5, 1.2) * scale
     hairs = np.zeros(size, np.uint8)
-    fibres(rng, size, int(spread(rng, 150, 900)), spread(rng, 12, 70) * scale, hairs, (90.0, 140.0, 190.0, 255.0), 0.4)
+    fibres(rng, size, int(spread(rng, 400, 1200)), spread(rng, 12, 60) * scale, hairs, (90.0, 140.0, 190.0, 255.0), 0.4)
     grain = blurred(hairs, soft).astype(np.float32) / 255
     height = grain * np.float32(spread(rng, 0.5, 4)) + np.float32(spread(rng, 0.2, 1.0)) * rough(
         rng, size, 8 * scale, 0.8, 0.5

@@ -112,7 +112,7 @@ def glazed(rng: Rng, size: Size) -> Look:
     """Enamel, glaze, lacquer: nearly flat and mirror-like, with soft reflections of the room; sometimes flecks."""
     scale, light = unit(size), any_light(rng)
     wave = cloud(rng, size, spread(rng, 25, 90) * scale)
-    mirror = step(np.float32(between(rng, -0.5, 1.5)) - wave, spread(rng, 0.2, 3))
+    mirror = step(np.float32(between(rng, -0.5, 1.5)) - wave, spread(rng, 0.6, 4))
     grey = np.full(size, spread(rng, 0.01, 0.8), np.float32) * (
         1 + np.float32(spread(rng, 0.003, 0.03)) * white(rng, size)
     )
@@ -132,7 +132,7 @@ def glass(rng: Rng, size: Size) -> Look:
         behind = np.tanh(behind * np.float32(spread(rng, 1, 8)))
     grey = spread(rng, 0.03, 0.6) * np.exp(np.float32(spread(rng, 0.02, 0.6)) * behind)
     for _ in range(int(rng.integers(0, 4))):
-        u, _ = axes(rng, size, any_angle(rng, 0.4), (size[1], size[1]), 0.02, 60 * scale)
+        u, _ = axes(rng, size, any_angle(rng, 0.8), (size[1], size[1]), 0.02, 60 * scale)
         at = part_of(u)
         line = np.exp(-np.abs(at) / np.float32(spread(rng, 0.004, 0.1)))
         grey += np.float32(rng.choice((-0.4, 1)) * spread(rng, 0.01, 0.3) * grey.mean()) * line

@@ -37,7 +37,7 @@ def asphalt(rng: Rng, size: Size) -> Look:
     scale, light = unit(size), any_light(rng)
     across = spread(rng, 2.2, 22) * scale
     stones = cells(rng, size, across, 0.5, spread(rng, 0.8, 1.25))
-    dome = np.minimum(stones.edge, across * 0.45)
+    dome = np.minimum(stones.edge, across * between(rng, 0.12, 0.45))
     height = np.sqrt(dome) * np.float32(spread(rng, 0.4, 1.6) * np.sqrt(across)) + np.float32(0.3) * cloud(rng, size, 1)
     height += stones.each(rng, spread(rng, 0.05, 0.25) * across)
     if across > 6 * scale and chance(rng, 0.6):  # the smaller ones in between
@@ -108,7 +108,7 @@ def granite(rng: Rng, size: Size) -> Look:
     across = spread(rng, 2, 30) * scale
     grains = cells(rng, size, across, 0.5, spread(rng, 0.7, 1.4))
     kinds = np.sort(rng.uniform(0.02, 0.8, 6)).astype(np.float32)
-    which = np.clip(np.floor(grains.each(rng, 1.3) + 3), 0, 5).astype(np.int32)
+    which = np.clip(np.floor(grains.each(rng, spread(rng, 1.5, 4)) + 3), 0, 5).astype(np.int32)
     grey = kinds[which]
     if chance(rng, 0.4) and across > 6 * scale:  # terrazzo: chips lie in cement
         chip = np.clip((grains.edge - between(rng, 0.05, 0.25) * across) / 1.2, 0, 1)
