@@ -21,7 +21,7 @@ from iapas.views.experiment_page_images import images_section
 from iapas.views.experiment_page_phrases import phrases_section, search_section
 from iapas.views.experiment_page_rows import Column, Rows, column_title, percent, rows_of, verdict
 from iapas.views.experiment_page_summary import summary_section, swatch
-from iapas.views.markup import count, mapping, name, text
+from iapas.views.markup import count, mapping, name, table, text
 
 _PARTS = {
     "summary": "Summary",
@@ -31,6 +31,7 @@ _PARTS = {
     "phrases": "Phrases",
     "search": "Search",
     "images": "Images",
+    "failed": "Failed",
     "provenance": "Made with",
 }
 
@@ -49,6 +50,7 @@ def experiment_html(experiment: Mapping[str, Any], timings: Mapping[str, Any], p
         "phrases": phrases_section(experiment, rows),
         "search": search_section(experiment),
         "images": images_section(experiment, rows),
+        "failed": _failed(experiment),
         "provenance": _provenance(experiment, plots),
     }
     shown = {key: section for key, section in sections.items() if section}
@@ -130,6 +132,18 @@ def _finding(rows: Rows, column: Column) -> str:
         f"<dt>{told[key]} {name(rows.first)}</dt><dd>{' '.join(names)}</dd>" for key, names in groups.items() if names
     )
     return f'<div><p class="where">{where}</p><p class="best">{lead}.</p><dl>{lists}</dl></div>'
+
+
+def _failed(experiment: Mapping[str, Any]) -> str:
+    failed = list(mapping(experiment.get("provenance")).get("failed", ()))
+    if not failed:
+        return ""
+    told = table(
+        "in no figure", ("Image", "What happened"), [(name(row["id"]), text(row["message"])) for row in failed]
+    )
+    return (
+        f'<details id="failed"><summary><h2>{count(len(failed), "image")} not looked at</h2></summary>{told}</details>'
+    )
 
 
 def _provenance(experiment: Mapping[str, Any], plots: Sequence[str]) -> str:

@@ -17,17 +17,13 @@ _F1 = (0.2, 0.4, 0.6, 0.8)
 
 def curves_section(experiment: Mapping[str, Any], rows: Rows) -> str:
     """The section; "" where there are no curves."""
-    plots: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    plots: dict[str, list[Mapping[str, Any]]] = {}
     for curve in experiment.get("curves", ()):
         if len(curve["recall"]) and curve["variant"] in rows.variants:
-            plots.setdefault((str(curve.get("dataset") or ""), curve.get("category") or ""), []).append(curve)
+            plots.setdefault(curve.get("category") or "all", []).append(curve)
     if not plots:
         return ""
-    several = len(rows.datasets) > 1
-    drawn = "".join(
-        _plot(f"{dataset} {category or 'all'}".strip() if several else category or "all", curves, rows)
-        for (dataset, category), curves in plots.items()
-    )
+    drawn = "".join(_plot(title, curves, rows) for title, curves in plots.items())
     keys = "".join(_key(place, one) for place, one in enumerate(rows.variants))
     words = "All pixels of a category pooled. Thin lines: equal F1; a point: where F1 is highest."
     return (

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from iapas.views.experiment_page_rows import Column, Rows, column_title, number, percent, verdict
 from iapas.views.experiment_page_summary import best_of, swatch
 from iapas.views.markup import mapping, name, note, text
 
+_GAP = '<td class="gap"></td>'
+_MEAN = ' class="mean"'
 _DARK = 0.63  # of the way from --cold to --hot black and white are as legible, in light and in dark
 
 
@@ -69,23 +72,26 @@ def _heat(
     columns: Sequence[tuple[Column, str | None]],
     cell: Callable[[str, Column, str | None], str],
 ) -> str:
-    groups: dict[str, int] = {}
-    for column, defect in columns:
-        key = column[0] if defect is None else column_title(column)
-        groups[key] = groups.get(key, 0) + 1
+    groups = [
+        (key, list(members))
+        for key, members in groupby(columns, key=lambda pair: pair[0][0] if pair[1] is None else column_title(pair[0]))
+    ]
     top = ""
-    if len(rows.datasets) > 1 or columns[0][1] is not None:
-        spans = "".join(
-            f'<th scope="colgroup" colspan="{n}" class="group">{name(key)}</th>' for key, n in groups.items()
+    if len(groups) > 1 or columns[0][1] is not None:
+        spans = (
+            f'<th scope="colgroup" colspan="{len(members)}" class="group">{name(key)}</th>' for key, members in groups
         )
-        top = f"<tr><td></td>{spans}</tr>"
-    heads = "".join(
-        f'<th scope="col"{" class=mean" if column[1] is None else ""}>{name(defect or column_title(column))}</th>'
-        for column, defect in columns
+        top = f"<tr><td></td>{_GAP.join(spans)}</tr>"
+    heads = _GAP.join(
+        "".join(
+            f'<th scope="col"{_MEAN if column[1] is None else ""}>{name(defect or column_title(column))}</th>'
+            for column, defect in members
+        )
+        for _, members in groups
     )
     lines = "".join(
         f'<tr><th scope="row">{swatch(rows, one)}{name(one)}</th>'
-        + "".join(cell(one, column, defect) for column, defect in columns)
+        + _GAP.join("".join(cell(one, *column) for column in members) for _, members in groups)
         + "</tr>\n"
         for one in rows.variants
     )
@@ -135,18 +141,17 @@ def _gain(rows: Rows) -> Callable[[str, Column, str | None], str]:
 def agreement_section(experiment: Mapping[str, Any], rows: Rows) -> str:
     """How much of their masks each two variants share; "" where that was not counted."""
     found = mapping(experiment.get("agreement"))
-    values = {(pair["one"], pair["other"]): number(pair.get("iou")) for pair in found.get("pairs", ())}
-    if not values:
+    names = list(found.get("variants", ()))
+    if len(names) < 2:
         return ""
     lines = ""
-    for one in rows.variants:
-        cells = ""
-        for other in rows.variants:
-            value = 1.0 if one == other else values.get((one, other), values.get((other, one)))
-            cells += '<td class="none">&ndash;</td>' if value is None else _shaded(value, value)
+    for one, values in zip(names, found["iou"], strict=True):
+        cells = "".join(
+            '<td class="none">&ndash;</td>' if value is None else _shaded(value, value) for value in map(number, values)
+        )
         lines += f'<tr><th scope="row">{swatch(rows, one)}{name(one)}</th>{cells}</tr>\n'
-    heads = "".join(f'<th scope="col">{name(one)}</th>' for one in rows.variants)
-    words = "The area that both masks share, of the area that either has, per cent, over all images."
+    heads = "".join(f'<th scope="col">{name(one)}</th>' for one in names)
+    words = "The area that both masks share, of the area that either has, per cent, in the small maps of all images."
     return (
         f'<section id="agreement"><h2>Agreement</h2>{note(words)}<div class="wide" role="group" aria-label="Agreement"'
         f' tabindex="0"><table class="map"><thead><tr><td></td>{heads}</tr></thead><tbody>{lines}</tbody></table></div>'

@@ -1,7 +1,7 @@
 """The images of an experiment's page: photograph, truth and the maps of all variants side by side.
 
-The pictures are files beside the page, loaded when they come into view; maps are grey, 0 to 255 for scores of 0 to 1,
-and the page colours them as the report does. With scripts one image is shown, chosen from
+The pictures are files beside the page, loaded when they come into view; maps have the colours of the report's heat
+maps. With scripts one image is shown, chosen from
 a strip of small pictures or with the arrow keys; without, all are listed.
 """
 
@@ -14,9 +14,14 @@ from urllib.parse import quote
 from iapas.views.experiment_page_rows import Rows
 from iapas.views.experiment_page_summary import swatch
 from iapas.views.markup import count, mapping, name, text
-from iapas.views.report_pictures import heat_colour, legend
+from iapas.views.report_pictures import legend
 
-_SHADES = 17  # between them the colours are mixed
+_EDGE = (  # a white area to its outline
+    '<svg class="filters" width="0" height="0" aria-hidden="true" focusable="false"><filter id="edge" x="0" y="0"'
+    ' width="1" height="1" color-interpolation-filters="sRGB"><feColorMatrix type="luminanceToAlpha" result="inside"/>'
+    '<feMorphology in="inside" operator="dilate" radius="1.6" result="wide"/><feFlood flood-color="#4df0ff"/>'
+    '<feComposite in2="wide" operator="in"/><feComposite in2="inside" operator="out"/></filter></svg>'
+)
 
 
 def images_section(experiment: Mapping[str, Any], rows: Rows) -> str:
@@ -29,7 +34,7 @@ def images_section(experiment: Mapping[str, Any], rows: Rows) -> str:
     return (
         f'<section id="images" aria-labelledby="images-title"><h2 id="images-title">Images</h2>'
         f'<p class="note">{count(len(images), "image")} of the experiment, with the score map of each variant.</p>'
-        f"{_filters()}{_controls(images)}"
+        f"{_EDGE}{_controls(images)}"
         f'<div id="film" class="needs-script" hidden>{film}</div><div id="views">{shown}</div></section>'
     )
 
@@ -41,23 +46,6 @@ def address(path: str) -> str:
     './maps/a%20b/javascript%3A1%20%232.png'
     """
     return "./" + quote(path, safe="/", errors="replace")
-
-
-def _filters() -> str:
-    """The SVG with the filters: grey to the colours of a heat map; a white area to its outline."""
-    shades = [heat_colour(i / (_SHADES - 1)) for i in range(_SHADES)]
-    functions = "".join(
-        f'<feFunc{letter} type="table" tableValues="{" ".join(f"{c:.3f}" for c in channel)}"/>'
-        for letter, channel in zip("RGB", zip(*shades, strict=True), strict=True)
-    )
-    box = 'x="0" y="0" width="1" height="1" color-interpolation-filters="sRGB"'
-    return (
-        '<svg class="filters" width="0" height="0" aria-hidden="true" focusable="false"><defs>'
-        f'<filter id="heat-colours" {box}><feComponentTransfer>{functions}</feComponentTransfer></filter>'
-        f'<filter id="edge" {box}><feColorMatrix type="luminanceToAlpha" result="inside"/><feMorphology in="inside"'
-        ' operator="dilate" radius="1.6" result="wide"/><feFlood flood-color="#4df0ff"/><feComposite in2="wide"'
-        ' operator="in"/><feComposite in2="inside" operator="out"/></filter></defs></svg>'
-    )
 
 
 def _controls(images: Sequence[Mapping[str, Any]]) -> str:

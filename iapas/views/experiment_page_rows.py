@@ -84,8 +84,8 @@ def verdict(difference: Row) -> str:
 
 
 def column_title(column: Column) -> str:
-    """The category, or what stands for all of a data set."""
-    return "mean" if column[1] is None else column[1]
+    """The category without the data set's name, or what stands for all of a data set."""
+    return "mean" if column[1] is None else column[1].removeprefix(f"{column[0]}: ")
 
 
 def percent(value: float | None, signed: bool = False) -> str:

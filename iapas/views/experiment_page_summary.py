@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from iapas.views.experiment_page_rows import FIGURES, Column, Rows, number, percent, verdict
+from iapas.views.experiment_page_rows import FIGURES, Column, Rows, column_title, number, percent, verdict
 from iapas.views.markup import count, mapping, name, note, text
 
 COLOURS = 8
@@ -30,50 +31,64 @@ def best_of(values: Iterable[float | None]) -> float | None:
 
 
 def summary_section(experiment: Mapping[str, Any], rows: Rows, timings: Mapping[str, Any]) -> str:
-    """A line for each variant: its words, its figures, how far it is from the first, what it costs."""
-    measured = rows.measured()
-    columns = rows.means() if measured else []
-    times = {row.get("variant"): row for row in timings.get("variants", ())}
-    reach = max((_reach(rows, column) for column in columns), default=0.0) or 0.01
-    heads = '<th scope="col" rowspan="2">Variant</th>'
-    below = ""
-    for column in columns:
-        several = ", mean over categories" if column[1] is None else ""
-        heads += f'<th scope="colgroup" colspan="4" class="group">{name(column[0])}{several}</th>'
-        below += "".join(
-            f'<th scope="col"{kind}>{title}</th>'
-            for title, kind in (
-                ("AP", ' class="number"'),
-                ("F1-max", ' class="number"'),
-                ("AP against the first, 95 %", ' class="forest"'),
-                ("image AUROC", ' class="number"'),
-            )
-        )
-    heads += '<th scope="col" rowspan="2" class="number">Boxes</th>'
-    if times:
-        heads += '<th scope="col" rowspan="2" class="time">Time</th>'
-    lines = ""
-    slowest = max((number(row.get("total")) or 0.0 for row in times.values()), default=0.0)
-    boxes = _boxes(experiment)
-    for variant in experiment["variants"]:
-        one = variant["name"]
-        cells = "".join(_summary_cells(rows, one, column, reach) for column in columns)
-        cells += f'<td class="number">{boxes.get(one, 0):,}</td>'
-        if times:
-            cells += _time(times.get(one, {}), slowest)
-        lines += f'<tr><th scope="row">{_told(rows, variant)}</th>{cells}</tr>\n'
+    """A line for each variant: its words, its figures, how far it is from the first, what it costs.
+
+    With several data sets a table of words and costs, then one of figures for each.
+    """
+    means = rows.means() if rows.measured() else []
+    costs = _costs(experiment, timings)
+    told = {variant["name"]: _told(rows, variant) for variant in experiment["variants"]}
+    if len(means) == 1:
+        tables = _table(rows, told, means, costs)
+    else:
+        plain = {one: f"{swatch(rows, one)}{name(one)}" for one in told}
+        tables = _table(rows, told, [], costs) + "".join(_table(rows, plain, [column], {}) for column in means)
     words = (
         "A whisker that leaves the line out is a difference that other images of the kind would most likely show too."
+        if means
+        else "There are no masks of defects here, so nothing is measured: what the words found is shown below."
     )
+    clock = ""
+    if "Time" in costs:
+        clock = note(f"Time: {timings.get('unit') or 'seconds'}; {timings.get('note') or 'its share of the first'}.")
+    return f'<section id="summary"><h2>Summary</h2>{note(words)}{tables}{clock}</section>'
+
+
+def _table(
+    rows: Rows, told: Mapping[str, str], columns: Sequence[Column], costs: Mapping[str, Mapping[str, str]]
+) -> str:
+    """``told``: the row's head by variant; ``columns``: one or none; ``costs``: cells by title, then variant."""
+    heads = '<th scope="col">Variant</th>'
+    cells = dict.fromkeys(told, "")
+    caption = "words and cost"
+    for column in columns:
+        caption = f"{column[0]}, {'mean over categories' if column[1] is None else column_title(column)}; per cent"
+        heads += (
+            '<th scope="col" class="number">AP</th><th scope="col" class="number">F1-max</th>'
+            '<th scope="col" class="forest">AP against the first, 95 %</th>'
+            '<th scope="col" class="number">image AUROC</th>'
+        )
+        reach = max((_reach(rows, other) for other in rows.means()), default=0.0) or 0.01
+        cells = {one: _figures(rows, one, column, reach) for one in told}
+    for title, by_variant in costs.items():
+        heads += f'<th scope="col" class="{title.lower()}{" number" if title == "Boxes" else ""}">{title}</th>'
+        cells = {one: cell + by_variant[one] for one, cell in cells.items()}
+    lines = "".join(f'<tr><th scope="row">{head}</th>{cells[one]}</tr>\n' for one, head in told.items())
     return (
-        f'<section id="summary"><h2>Summary</h2>{note(words) if columns else _no_masks()}'
-        f'<div class="wide" role="group" aria-label="Summary" tabindex="0"><table>'
-        f"<thead><tr>{heads}</tr><tr>{below}</tr></thead><tbody>{lines}</tbody></table></div></section>"
+        f'<div class="wide" role="group" aria-label="{text(caption)}" tabindex="0"><table><caption>{text(caption)}'
+        f"</caption><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
 
 
-def _no_masks() -> str:
-    return note("There are no masks of defects here, so nothing is measured: what the words found is shown below.")
+def _costs(experiment: Mapping[str, Any], timings: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    boxes = _boxes(experiment)
+    names = [variant["name"] for variant in experiment["variants"]]
+    costs = {"Boxes": {one: f'<td class="number">{boxes.get(one, 0):,}</td>' for one in names}}
+    times = {row.get("variant"): row for row in timings.get("variants", ())}
+    if times:
+        slowest = max((number(row.get("total")) or 0.0 for row in times.values()), default=0.0)
+        costs["Time"] = {one: _time(times.get(one, {}), slowest) for one in names}
+    return costs
 
 
 def _boxes(experiment: Mapping[str, Any]) -> dict[str, int]:
@@ -85,11 +100,15 @@ def _boxes(experiment: Mapping[str, Any]) -> dict[str, int]:
 
 def _told(rows: Rows, variant: Mapping[str, Any]) -> str:
     switches = "".join(
-        f"<code>{text(key)}={text(value)}</code> " for key, value in mapping(variant.get("switches")).items()
+        f"<code>{text(key)}={text(value if isinstance(value, str) else json.dumps(value))}</code> "
+        for key, value in mapping(variant.get("switches")).items()
     )
+    objects = list(dict.fromkeys(filter(None, mapping(variant.get("objects")).values())))
+    seen = ", ".join(map(name, objects[:_FEW])) + (", &hellip;" if len(objects) > _FEW else "")
     return (
         f'<p class="variant">{swatch(rows, variant["name"])}{name(variant["name"])}'
         f'<span class="sort">{text(variant["kind"])}</span></p>{_words(mapping(variant.get("phrases")))}'
+        + (f'<p class="note">object: {seen}</p>' if seen else "")
         + (f'<p class="note">{switches}</p>' if switches else "")
     )
 
@@ -114,7 +133,7 @@ def _joined(phrases: Sequence[str]) -> str:
     return " &middot; ".join(map(name, phrases)) or "no words"
 
 
-def _summary_cells(rows: Rows, one: str, column: Column, reach: float) -> str:
+def _figures(rows: Rows, one: str, column: Column, reach: float) -> str:
     best = {key: best_of(rows.value(key, other, column) for other in rows.variants) for key in FIGURES}
     cells = "".join(
         f'<td class="number{" best" if value is not None and value == best[key] else ""}">{text(percent(value))}</td>'

@@ -7,6 +7,7 @@ matplotlib: no dates, fixed ids, letters as outlines.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,8 @@ def experiment_plots(experiment: Mapping[str, Any]) -> dict[str, bytes]:
         wanted[f"bars-{title.lower()}"] = lambda key=key: _bars(rows, key)  # type: ignore[misc]
     wanted["curves"] = lambda: _curves(experiment, rows)
     drawn: dict[str, bytes] = {}
-    with rc_context(_STYLE):
+    with rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # letters that the font lacks are drawn as boxes
         for name, draw in wanted.items():
             figure = draw()
             if figure is not None:
@@ -148,8 +150,7 @@ def _curves(experiment: Mapping[str, Any], rows: Rows) -> Figure | None:
     plots: dict[str, list[Mapping[str, Any]]] = {}
     for curve in experiment.get("curves", ()):
         if len(curve["recall"]) and curve["variant"] in rows.variants:
-            before = f"{curve['dataset']}, " if len(rows.datasets) > 1 and curve.get("dataset") else ""
-            plots.setdefault(before + (curve.get("category") or "all"), []).append(curve)
+            plots.setdefault(curve.get("category") or "all", []).append(curve)
     if not plots:
         return None
     across = min(_ACROSS, len(plots))

@@ -45,7 +45,8 @@ def rows(masks, datasets, random):
         for at, name in enumerate(WORDS):
             for category in CATEGORIES:
                 ap = levels[category][at] if category in known else None
-                row = {"variant": name, "dataset": dataset, "category": category, "defect_type": None, "images": 40}
+                label = category if len(datasets) == 1 else f"{dataset}: {category}"
+                row = {"variant": name, "dataset": dataset, "category": label, "defect_type": None, "images": 40}
                 row |= {"defective": 30 if ap else None, **figures(ap, random), "difference": None}
                 if ap is not None and at:
                     row["difference"] = difference(ap, levels[category][0], random)
@@ -93,6 +94,13 @@ def phrases(masks, random):
     return found
 
 
+def agreement(random):
+    shared = random.uniform(0.3, 0.9, (len(WORDS), len(WORDS)))
+    shared = ((shared + shared.T) / 2).round(5)
+    np.fill_diagonal(shared, 1)
+    return {"variants": list(WORDS), "iou": shared.tolist()}
+
+
 SEARCH = {
     "start": WORDS["metal"],
     "proposed": ["scratch", "crack", "pit", "inclusion", "blow hole"],
@@ -124,6 +132,7 @@ def experiment(masks=True, datasets=("mtd",), pictures=0):
                 "kind": kind,
                 "switches": {} if kind != "template" else {"prompt.image_aware": True, "prompt.max_phrases": 8},
                 "phrases": {c: words[i % 2 :] if kind == "mapping" else words for i, c in enumerate(CATEGORIES)},
+                "objects": dict.fromkeys(CATEGORIES, "magnetic tile" if kind == "template" else ""),
                 "found": dict.fromkeys(CATEGORIES, f"{kind} of the user"),
             }
             for (name, words), kind in zip(WORDS.items(), KINDS, strict=True)
@@ -131,6 +140,7 @@ def experiment(masks=True, datasets=("mtd",), pictures=0):
         "rows": found,
         "curves": curves(found),
         "phrases": phrases(masks, random),
+        "agreement": agreement(random),
         "search": SEARCH if masks else None,
         "images": [
             {
@@ -149,6 +159,8 @@ def experiment(masks=True, datasets=("mtd",), pictures=0):
 def timings():
     """What timings.json holds."""
     return {
+        "unit": "seconds of the processor",
+        "note": "without reading and writing",
         "variants": [
             {
                 "variant": name,
@@ -160,7 +172,7 @@ def timings():
                 "ratio": (5.1 + 0.3 * at) / 36.3 if at else 1.0,
             }
             for at, name in enumerate(WORDS)
-        ]
+        ],
     }
 
 
@@ -184,7 +196,7 @@ def write(folder, data, times=None):
         for place, path in enumerate(image["maps"].values()):
             heat = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 2 + place) * (0.5 + GAINS[place % 6] * 6)
             heat += np.abs(cv2.GaussianBlur(random.normal(0, 900, (height, width)).astype(np.float32), (0, 0), 9))
-            _put(folder / path, np.clip(heat, 0, 255).astype(np.uint8))
+            _put(folder / path, cv2.applyColorMap(np.clip(heat, 0, 255).astype(np.uint8), cv2.COLORMAP_INFERNO))
 
 
 def _put(path, picture):
