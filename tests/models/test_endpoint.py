@@ -242,3 +242,15 @@ def test_a_key_is_not_sent_unencrypted_to_another_machine(monkeypatch):
     assert KEY not in str(told.value)
     EndpointChat(settings("https://example.org"))
     EndpointChat(settings("http://localhost:8000"))
+
+
+def test_the_two_questions_of_a_chain(serve):
+    server = serve(completion("material: brass; process: casting"), completion("cold shut, dent"))
+    given = settings(server)
+    prompts = ChatPrompts(EndpointChat(given), load_template("chain"), given, LexiconPrompts(load_lexicon("none")), 7)
+    answer = prompts.phrases(PromptContext("nut"), [])
+    assert [phrase.text for phrase in answer.phrases] == ["cold shut", "dent"]
+    assert answer.found["before"].startswith("material brass, process casting: by llama")
+    first, second = [question["messages"][1]["content"] for _, _, question in server.asked]
+    assert "brass" not in first
+    assert 'made of "brass", by "casting"' in second

@@ -4,6 +4,7 @@ import importlib.util
 import shutil
 import time
 import weakref
+from dataclasses import replace
 
 import pytest
 
@@ -264,3 +265,18 @@ def test_what_the_checkpoint_says_of_sampling_does_not_count(noise):
     greedy = LlmChat(noise, settings(temperature=0), Runtime())
     greedy._model.generation_config.update(do_sample=True, temperature=9.0)
     assert greedy.reply("a", "b", 3) == greedy.reply("a", "b", 4)
+
+
+def test_a_chain_asks_twice_with_the_same_replies_for_a_seed(learned, noise):
+    """The model has one answer only, which first stands for material and process, then for phrases."""
+    chain = replace(TEMPLATE, before=TEMPLATE.user)
+    answers = []
+    for folder in (learned, learned, noise):
+        chat, fallback = LlmChat(folder, settings(), Runtime()), LexiconPrompts(load_lexicon("none"))
+        answers.append(ChatPrompts(chat, chain, settings(), fallback, seed=111).phrases(NUT, []))
+        chat.close()
+    assert answers[0] == answers[1]
+    assert answers[0].found["before"].endswith("1st try")
+    assert answers[0].found["reply before"] == answers[0].found["reply"] == REPLY
+    assert "no material and process in 3 tries" in answers[2].found["fallback"]
+    assert [phrase.text for phrase in answers[2].phrases] == ["defect", "abnormal"]

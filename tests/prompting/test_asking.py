@@ -101,3 +101,47 @@ def test_closing_closes_the_model():
     chat = ScriptedChat()
     ChatPrompts(chat, TEMPLATE, GeneratorSettings(), FALLBACK).close()
     assert chat.closed
+
+
+CHAIN = Template(
+    "chain", "Be brief.", "Faults of {object}, {material}, {process}?", before="What is {object}, {material}?"
+)
+
+
+def chained(chat, context=NUT, **settings):
+    return ChatPrompts(chat, CHAIN, GeneratorSettings(**settings), FALLBACK, seed=111).phrases(context, [])
+
+
+def test_in_a_chain_the_first_answer_goes_into_the_second_question():
+    chat = ScriptedChat("I cannot help with that.", "material: Steel; process: casting", "scratch, dent")
+    answer = chained(chat)
+    assert [phrase.text for phrase in answer.phrases] == ["scratch", "dent"]
+    assert chat.asked == [
+        ("Be brief.", "What is nut, unknown material?", 111),
+        ("Be brief.", "What is nut, unknown material?", 112),
+        ("Be brief.", "Faults of nut, steel, casting?", 111),
+    ]
+    assert answer.found == {
+        "before": "material steel, process casting: by scripted, template chain, 2nd try",
+        "reply before": "material: Steel; process: casting",
+        "phrases": "by scripted, template chain, 1st try",
+        "reply": "scratch, dent",
+    }
+
+
+def test_what_the_user_says_of_the_material_comes_first():
+    chat = ScriptedChat("steel, casting", "scratch")
+    chained(chat, PromptContext("nut", material="brass"))
+    assert [user for _, user, _ in chat.asked] == ["What is nut, brass?", "Faults of nut, brass, casting?"]
+
+
+def test_a_chain_that_breaks_ends_with_the_lexicon_and_the_profile_says_where():
+    answer = chained(ScriptedChat("", "As an AI I cannot answer."), retries=1)
+    assert answer.phrases == FALLBACK.phrases(NUT, []).phrases
+    assert answer.found["fallback"] == (
+        "scripted, template chain, gave no material and process in 2 tries (empty; a refusal): the lexicon's are used"
+    )
+    answer = chained(ScriptedChat("steel", "", ""), retries=1)
+    assert answer.phrases == FALLBACK.phrases(NUT, []).phrases
+    assert answer.found["before"].startswith("material steel, process not known")
+    assert "gave no list of phrases in 2 tries (empty)" in answer.found["fallback"]

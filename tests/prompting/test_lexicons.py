@@ -6,6 +6,7 @@ from iapas import shipped
 from iapas.embedded.words import ATTRIBUTES
 from iapas.errors import ConfigError
 from iapas.prompting.lexicons import (
+    MAX_NAME_LENGTH,
     MAX_PHRASE_LENGTH,
     Lexicon,
     LexiconPrompts,
@@ -66,7 +67,7 @@ def test_shipped_lexicons_mean_what_can_be_measured(name):
     assert lexicon.name == name
     assert len(set(lexicon.phrases)) == len(lexicon.phrases) > 0
     for word, attributes in lexicon.words.items():
-        assert set(attributes) <= {*ATTRIBUTES, "missing", "foreign", "bent", "print"}, word
+        assert set(attributes) <= set(ATTRIBUTES), word
     for phrase in lexicon.phrases:
         assert not lexicon.unknown(phrase), phrase
 
@@ -78,6 +79,10 @@ def test_shipped_lexicons_mean_what_can_be_measured(name):
         ("phrases: [a]\nwords: {dark: dark}", "list of attributes"),
         ("phrases: [a]\nword: {}", "unknown key 'word'"),
         ("phrases: [1]", "list of texts"),
+        ("phrases: ['; .']", "is no phrase"),
+        ("phrases: ['crack in {object.__class__}']", r"phrases: there is no placeholder \{object\.__class__\}"),
+        ("phrases: ['{}']", r"no placeholder \{\}"),
+        ("phrases: ['crack in {object']", r"no placeholder \{object"),
     ],
 )
 def test_a_bad_lexicon_is_named(tmp_path, text, message):
@@ -85,3 +90,33 @@ def test_a_bad_lexicon_is_named(tmp_path, text, message):
     file.write_text(text)
     with pytest.raises(ConfigError, match=rf"bad\.yaml.*{message}"):
         load_lexicon(str(file))
+
+
+def test_a_lexicon_knows_the_words_of_the_default_one_and_its_own_come_first(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("phrases: [blorb]\nwords: {Blorb: [dark], scratch: [bright], rust: []}")
+    mine, default = load_lexicon(str(file)), load_lexicon("default")
+    assert mine.name == "mine"
+    assert mine.attributes("dark blorb scratches rust hole") == ("dark", "dark", "bright", "compact", "dark", "small")
+    assert {**mine.words, **default.words} == {**default.words, "blorb": ("dark",)}
+    file.write_text("phrases: [blorb]")
+    assert load_lexicon(str(file)).words == default.words
+
+
+def test_the_name_of_the_product_is_put_into_phrases_and_means_nothing():
+    lexicon = Lexicon("test", ("dark spot on {object}", "{object} with hole", "hole"), {**WORDS, "object": ()})
+    phrases = lexicon.ask("Dark Nut.")
+    assert [phrase.text for phrase in phrases] == ["dark spot on dark nut", "dark nut with hole", "hole"]
+    assert [phrase.attributes for phrase in phrases] == [("dark",), ("dark", "compact"), ("dark", "compact")]
+    assert [phrase.text for phrase in lexicon.ask("")][:1] == ["dark spot on object"]
+    assert [phrase.text for phrase in lexicon.ask("n" * (MAX_NAME_LENGTH + 1))][:1] == ["dark spot on object"]
+    assert [phrase.source for phrase in lexicon.ask("nut", "user")] == ["user"] * 3
+    assert LexiconPrompts(lexicon).phrases(PromptContext("nut"), []).phrases == lexicon.ask("nut")
+
+
+def test_there_is_a_lexicon_for_each_material_and_process():
+    there = set(shipped.names("prompts/lexicons"))
+    named = "metal casting weld fabric leather wood glass ceramic plastic rubber pcb solder paint food screw"
+    assert set(named.split()) | {"paper-and-card", "saa", "winclip", "none", "default"} <= there
+    assert [phrase.text for phrase in load_lexicon("none").ask("nut")] == ["defect", "abnormal"]
+    assert not any(phrase.attributes for name in ("none", "saa", "winclip") for phrase in load_lexicon(name).ask("nut"))

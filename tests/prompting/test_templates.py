@@ -2,6 +2,8 @@ import pytest
 
 from iapas import shipped
 from iapas.errors import ConfigError
+from iapas.prompting.facts import Facts
+from iapas.prompting.folders import names
 from iapas.prompting.templates import MAX_VALUE, is_template, load_template
 from iapas.protocols import PromptContext
 
@@ -92,6 +94,33 @@ def test_templates_are_told_from_lexicons(tmp_path):
         assert is_template(str(tmp_path / "x.yaml")) is answer
     with pytest.raises(ConfigError, match=r"lexicons casting, .*; templates adjectives, .*paper"):
         is_template("papre")
+
+
+def test_a_folder_of_the_users_comes_first_and_needs_only_one_of_its_parts(tmp_path):
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "paper.yaml").write_text("{name: mine, system: s, user: u}")
+    (tmp_path / "templates" / "default.yaml").write_text("{name: mine, system: s, user: u}")
+    (tmp_path / "templates" / "x.yaml").mkdir()
+    own = str(tmp_path)
+    assert load_template("paper", own).name == "mine"
+    assert load_template("chain", own).name == "chain"
+    assert load_template("paper").name == "paper"
+    assert names("templates", own) == sorted({*shipped.names("prompts/templates"), "default"})
+    assert is_template("paper", own)
+    with pytest.raises(ConfigError, match="'default' is a template and a lexicon"):
+        is_template("default", own)
+    with pytest.raises(ConfigError, match="neither a folder templates nor a folder lexicons"):
+        load_template("paper", own + "/templates")
+
+
+def test_the_second_question_of_a_chain_knows_the_process(tmp_path):
+    text = "{name: x, system: s, before: '{object} {tags} {material}?', user: '{material} {process}'}"
+    template = written(tmp_path, text)
+    assert template.question_before(NUT)[1] == "metal nut metal nut, table unknown material?"
+    assert template.question(NUT, Facts("steel", 'ca"st'))[1] == "steel ca st"
+    assert template.question(NUT)[1] == "unknown material unknown process"
+    with pytest.raises(ConfigError, match=r"no placeholder \{process\}.*where there is a question before"):
+        written(tmp_path, text.replace("before: '{object} {tags} {material}?', ", ""))
 
 
 def test_no_template_has_the_name_of_a_lexicon():
