@@ -87,6 +87,8 @@ def load(model_class: str, folder: Path, runtime: Runtime, **options: Any) -> An
 
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer that lies beside a model. Raises MissingError where none can be read."""
+    if not any((folder / name).is_file() for name in _VOCABULARIES):  # transformers would make an empty one
+        raise MissingError(f"{folder} has no tokenizer: none of {', '.join(_VOCABULARIES)}", _AGAIN)
     with quiet():
         from transformers import AutoTokenizer
 
@@ -101,10 +103,12 @@ def model_kind(folder: Path) -> str:
     try:
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MissingError(f"{folder}/config.json does not say what model it is: {error}", _AGAIN) from error
+        hint = "a .pth file of the authors wants iapas models convert first" if any(folder.glob("*.pth")) else _AGAIN
+        raise MissingError(f"{folder}/config.json does not say what model it is: {error}", hint) from error
     return str(kind)
 
 
+_VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt")
 _AGAIN = "fetch or copy it again; iapas models verify says which file is wrong"
 
 
