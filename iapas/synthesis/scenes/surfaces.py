@@ -10,13 +10,13 @@ import numpy as np
 
 from iapas.synthesis.scene import Scene
 from iapas.synthesis.scenes.grains import Size, axes, between, blurred, chance, cloud, part_of, spread, unit
-from iapas.synthesis.scenes.shading import Look, finished, lit
+from iapas.synthesis.scenes.shading import Look, finished, laid, lit, on_all
 from iapas.synthesis.scenes.surfaces_cloth import CLOTH
 from iapas.synthesis.scenes.surfaces_metal import METAL
 from iapas.synthesis.scenes.surfaces_pattern import PATTERN
 from iapas.synthesis.scenes.surfaces_soft import SOFT
 from iapas.synthesis.scenes.surfaces_stone import STONE
-from iapas.synthesis.texture import Map, Rng, mix, step
+from iapas.synthesis.texture import Map, Rng, step
 
 _PURE: dict[str, Callable[[Rng, Size], Look]] = {**METAL, **STONE, **CLOTH, **SOFT, **PATTERN}
 
@@ -36,8 +36,8 @@ def layered(rng: Rng, size: Size) -> Look:
     tone = np.log(np.maximum(other, 0.002))
     tone -= np.float32(tone.mean())
     gain = np.exp(np.clip(tone * np.float32(spread(rng, 0.15, 1) / max(1.0, 2 * float(tone.std()))), -1.5, 1.2))
-    bare = None if look.bare is None else look.bare * gain[..., None]
-    return Look(look.colour * gain[..., None], look.light, look.elements, bare)
+    bare = None if look.bare is None else look.bare * on_all(gain)
+    return Look(look.colour * on_all(gain), look.light, look.elements, bare)
 
 
 def joined(rng: Rng, size: Size) -> Look:
@@ -53,10 +53,10 @@ def joined(rng: Rng, size: Size) -> Look:
         at += cloud(rng, size, spread(rng, 8, 50) * scale) * np.float32(spread(rng, 1, 8) * scale)
     at -= np.float32(np.quantile(at[::8, ::8], between(rng, 0.12, 0.88)))  # neither is a mere corner
     share = step(-at, spread(rng, 0.8, 6) * scale)
-    colour = mix(one.colour, two.colour * np.float32(_evened(one.colour, two.colour, rng)), share)
+    colour = laid(one.colour, two.colour * np.float32(_evened(one.colour, two.colour, rng)), share)
     if chance(rng, 0.5):
         shade, _ = lit(blurred(share, scale) * np.float32(spread(rng, 0.5, 4)), one.light, 0.8)
-        colour *= shade[..., None]
+        colour *= on_all(shade)
     return Look(colour, one.light)
 
 

@@ -28,7 +28,7 @@ from iapas.synthesis.scenes.grains import (
     unit,
     white,
 )
-from iapas.synthesis.scenes.shading import Look, coloured, hollow, lit
+from iapas.synthesis.scenes.shading import Look, coloured, hollow, laid, lit, on_all, toned
 from iapas.synthesis.texture import Map, Rng
 
 _BONDS = [
@@ -84,11 +84,8 @@ def woven(rng: Rng, size: Size) -> Look:
     level, one = spread(rng, 0.04, 0.7), dyed(rng)
     other = dyed(rng) if chance(rng, 0.4) else one
     ratio = spread(rng, 0.4, 2.0) if other != one else 1.0
-    cover = above[..., None]
-    colour = coloured(grey * np.float32(level), one) * cover + coloured(grey * np.float32(level * ratio), other) * (
-        1 - cover
-    )
-    return Look(colour + (shine * np.float32(level))[..., None], light)
+    dim = other[0] * ratio, other[1] * ratio, other[2] * ratio
+    return Look(toned(grey * np.float32(level), above, dim, one) + on_all(shine * np.float32(level)), light)
 
 
 def denim(rng: Rng, size: Size) -> Look:
@@ -100,14 +97,14 @@ def denim(rng: Rng, size: Size) -> Look:
     shade, _ = lit(height * np.float32(0.2 * pitch), light, between(rng, 0.6, 1.2))
     streak = per_period(rng, u, spread(rng, 0.05, 0.3)) * np.clip(1 + cloud(rng, size, 30 * scale), 0, 2)
     worn = np.clip(0.2 + np.float32(between(rng, 0.0, 0.1)) * rough(rng, size, 60 * scale, 3.0), 0, 1)
-    dark = np.clip(above * (1 - worn) + 0.1 * cloud(rng, size, pitch), 0, 1)[..., None]
+    dark = np.clip(above * (1 - worn) + 0.1 * cloud(rng, size, pitch), 0, 1)
     grey = shade * np.exp(streak + np.float32(0.1) * white(rng, size))
     deep = coloured(
         grey * np.float32(spread(rng, 0.03, 0.15)),
         hue(rng, (0.55, 0.68), (0.2, 0.7)) if chance(rng, 0.6) else dyed(rng),
     )
     pale = coloured(grey * np.float32(spread(rng, 0.25, 0.6)), tint(rng))
-    return Look(deep * dark + pale * (1 - dark), light)
+    return Look(laid(pale, deep, dark), light)
 
 
 def knitted(rng: Rng, size: Size) -> Look:
@@ -170,8 +167,9 @@ def carpet(rng: Rng, size: Size) -> Look:
     shade, _ = lit(blurred(height, 0.6), light, between(rng, 0.5, 1.2))
     grey = shade * hollow(height, across / 2, between(rng, 0.1, 0.5)) * np.exp(tufts.each(rng, spread(rng, 0.03, 0.3)))
     grey *= np.exp(np.float32(spread(rng, 0.03, 0.2)) * white(rng, size)) * np.float32(spread(rng, 0.03, 0.5))
-    other = np.clip(tufts.each(rng) - 1, 0, 1)[..., None] if chance(rng, 0.3) else np.zeros((*size, 1), np.float32)
-    return Look(coloured(grey, dyed(rng)) * (1 - other) + coloured(grey, dyed(rng)) * other, light)
+    one = dyed(rng)
+    other = dyed(rng) if chance(rng, 0.3) else one
+    return Look(toned(grey, np.clip(tufts.each(rng) - 1, 0, 1), one, other), light)
 
 
 def net(rng: Rng, size: Size) -> Look:
@@ -195,9 +193,8 @@ def net(rng: Rng, size: Size) -> Look:
     if chance(rng, 0.4):  # the net's shadow on what is behind
         away = int(rng.integers(1, 5) * scale), int(rng.integers(1, 5) * scale)
         ground *= 1 - np.float32(0.5) * blurred(np.roll(strand, away, (0, 1)), 1.5 * scale)
-    cover = strand[..., None]
     colour = coloured(grey * np.float32(spread(rng, 0.02, 0.6)), any_hue(rng) if chance(rng, 0.3) else tint(rng))
-    return Look((colour + shine[..., None]) * cover + coloured(ground, tint(rng)) * (1 - cover), light)
+    return Look(laid(coloured(ground, tint(rng)), colour + on_all(shine), strand), light)
 
 
 def wound(rng: Rng, size: Size) -> Look:
@@ -216,7 +213,7 @@ def wound(rng: Rng, size: Size) -> Look:
         shade * hollow(height, pitch / 3, between(rng, 0.02, 0.3)) * np.exp(per_period(rng, u, spread(rng, 0.01, 0.2)))
     )
     grey *= np.exp(np.float32(spread(rng, 0.02, 0.15)) * rough(rng, size, 4 * scale, 0.8, 0.3))
-    return Look(coloured(grey * np.float32(spread(rng, 0.04, 0.6)), dyed(rng)) + shine[..., None], light)
+    return Look(coloured(grey * np.float32(spread(rng, 0.04, 0.6)), dyed(rng)) + on_all(shine), light)
 
 
 def _draped(rng: Rng, size: Size, light: tuple[float, float]) -> Map:

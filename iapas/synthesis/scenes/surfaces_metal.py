@@ -26,7 +26,7 @@ from iapas.synthesis.scenes.grains import (
     unit,
     white,
 )
-from iapas.synthesis.scenes.shading import Look, coloured, hollow, lit
+from iapas.synthesis.scenes.shading import Look, coloured, hollow, lit, on_all
 from iapas.synthesis.texture import Map, Rng
 
 
@@ -139,7 +139,7 @@ def cast(rng: Rng, size: Size) -> Look:
     height = skin * np.float32(spread(rng, 0.3, 2.5) * scale)
     shade, shine = lit(height, light, between(rng, 0.5, 1.2), between(rng, 0, 0.3), spread(rng, 5, 60))
     grey = spread(rng, 0.03, 0.35) * shade * np.exp(np.float32(0.08) * rough(rng, size, 30 * scale))
-    return Look(coloured(grey, tint(rng)) + (shine * np.float32(grey.mean() * 3))[..., None], light)
+    return Look(coloured(grey, tint(rng)) + on_all(shine * np.float32(grey.mean() * 3)), light)
 
 
 def blasted(rng: Rng, size: Size) -> Look:
@@ -164,7 +164,7 @@ def hammered(rng: Rng, size: Size) -> Look:
         height = blurred(height, 1.2 * scale)
     shade, shine = lit(height, light, between(rng, 0.5, 1.1), between(rng, 0.05, 0.5), spread(rng, 10, 80))
     grey = spread(rng, 0.03, 0.5) * shade * (1 + np.float32(0.02) * white(rng, size))
-    return Look(coloured(grey, any_hue(rng) if chance(rng, 0.5) else tint(rng)) + shine[..., None], light)
+    return Look(coloured(grey, any_hue(rng) if chance(rng, 0.5) else tint(rng)) + on_all(shine), light)
 
 
 def corrugated(rng: Rng, size: Size) -> Look:
@@ -187,7 +187,7 @@ def corrugated(rng: Rng, size: Size) -> Look:
     grey = spread(rng, 0.04, 0.5) * shade * hollow(height, pitch / 3, between(rng, 0, 0.6))
     grey *= np.exp(np.float32(spread(rng, 0.01, 0.1)) * rough(rng, size, 20 * scale, 1.0, 0.4))
     grey *= np.exp(per_period(rng, u + np.float32(0.5), between(rng, 0.0, 0.06)))
-    return Look(coloured(grey, any_hue(rng) if chance(rng, 0.4) else tint(rng)) + shine[..., None], light)
+    return Look(coloured(grey, any_hue(rng) if chance(rng, 0.4) else tint(rng)) + on_all(shine), light)
 
 
 METAL = {

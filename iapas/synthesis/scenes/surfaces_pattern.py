@@ -29,8 +29,8 @@ from iapas.synthesis.scenes.grains import (
     unit,
     white,
 )
-from iapas.synthesis.scenes.shading import Look, coloured, lit
-from iapas.synthesis.texture import Map, Rng, mix
+from iapas.synthesis.scenes.shading import Look, coloured, laid, lit, on_all
+from iapas.synthesis.texture import Map, Rng
 from iapas.types import BoolMap
 
 
@@ -90,7 +90,7 @@ def dots(rng: Rng, size: Size) -> Look:
     ink = np.clip(
         1 + np.float32(spread(rng, 0.01, 0.15)) * cloud(rng, size, 2 * scale) + per_square(rng, u, v, 0.02), 0.4, 1
     )
-    colour = mix(body, _ink(rng, body), cover * ink)
+    colour = laid(body, _ink(rng, body), cover * ink)
     return Look(colour, any_light(rng), _some(rng, cover, u, v), body)
 
 
@@ -110,11 +110,11 @@ def perforated(rng: Rng, size: Size) -> Look:
     shade, shine = lit(blurred(edge, 0.7) * np.float32(spread(rng, 0.5, 3)), light, 0.8, between(rng, 0, 0.4))
     plate = _body(rng, size)
     bare = plate.copy()
-    plate = plate * shade[..., None] + 0.3 * shine[..., None]
+    plate = plate * on_all(shade) + 0.3 * on_all(shine)
     ground = spread(rng, 0.003, 0.05) if chance(rng, 0.75) else between(rng, 0.4, 0.9)
     inside = coloured(ground * np.exp(np.float32(0.1) * cloud(rng, size, 3 * scale)), tint(rng))
-    inside *= np.clip(1 + far / np.float32(0.5 * wide * pitch) * np.float32(between(rng, -0.3, 0.5)), 0.3, 2)[..., None]
-    return Look(mix(plate, inside, cover), light, _some(rng, cover, u, v), bare)
+    inside *= on_all(np.clip(1 + far / np.float32(0.5 * wide * pitch) * np.float32(between(rng, -0.3, 0.5)), 0.3, 2))
+    return Look(laid(plate, inside, cover), light, _some(rng, cover, u, v), bare)
 
 
 def plaid(rng: Rng, size: Size) -> Look:
@@ -129,7 +129,7 @@ def plaid(rng: Rng, size: Size) -> Look:
     ink = blurred(ink, spread(rng, 0.5, 2) * scale)
     ink = np.clip(0.5 + 0.5 * ink, 0, 1)
     body = _body(rng, size)
-    return Look(mix(body, _ink(rng, body), ink), any_light(rng))
+    return Look(laid(body, _ink(rng, body), ink), any_light(rng))
 
 
 def _tile(rng: Rng, wide: int, high: int) -> Map:
@@ -169,10 +169,10 @@ def motif(rng: Rng, size: Size) -> Look:
     cover = cv2.remap(tile, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     cover *= np.clip(1 + per_square(rng, u, v, spread(rng, 0.005, 0.06)), 0, 1)
     body = _body(rng, size)
-    colour = mix(body, _ink(rng, body), cover)
+    colour = laid(body, _ink(rng, body), cover)
     if chance(rng, 0.4):  # stamped rather than printed
         shade, shine = lit(cover * np.float32(spread(rng, 0.5, 4)), light, 0.9, between(rng, 0, 0.3))
-        colour = (body if chance(rng, 0.6) else colour) * shade[..., None] + 0.3 * shine[..., None]
+        colour = (body if chance(rng, 0.6) else colour) * on_all(shade) + 0.3 * on_all(shine)
     return Look(colour, light, _some(rng, cover, u, v), body)
 
 
@@ -192,10 +192,10 @@ def page(rng: Rng, size: Size) -> Look:
         cv2.putText(canvas, text, (begin, row), font, high / 24, 255, thick, cv2.LINE_AA)
     cover = turned(size, angle, canvas.astype(np.float32) / 255)
     body = _body(rng, size)
-    colour = mix(body, _ink(rng, body), cover * np.float32(between(rng, 0.6, 1)))
+    colour = laid(body, _ink(rng, body), cover * np.float32(between(rng, 0.6, 1)))
     if chance(rng, 0.25):
         shade, _ = lit(blurred(cover, 0.7 * scale) * np.float32(-spread(rng, 0.5, 4)), light, 0.8)
-        colour = body * shade[..., None]
+        colour = body * on_all(shade)
     u, v = axes(rng, size, angle, (high * 2.0, high * 2.0))
     return Look(colour, light, _some(rng, cover, u, v, 4), body)
 
@@ -229,9 +229,9 @@ def traces(rng: Rng, size: Size) -> Look:
         colours if chance(rng, 0.5) else hue(rng, (0.07, 0.14), (0, 0.6)),
     )
     shade, shine = lit(blurred(copper, 0.8) * np.float32(spread(rng, 0.3, 1.5)), light, 0.9, 0.1)
-    colour = mix(board, metal, copper) * shade[..., None] + 0.1 * shine[..., None]
+    colour = laid(board, metal, copper) * on_all(shade) + 0.1 * on_all(shine)
     u, v = axes(rng, size, 0.0, (pitch, pitch))
-    return Look(mix(colour, board * np.float32(0.2), hole), light, _some(rng, hole, u, v), mix(board, metal, copper))
+    return Look(laid(colour, board * np.float32(0.2), hole), light, _some(rng, hole, u, v), laid(board, metal, copper))
 
 
 def solar(rng: Rng, size: Size) -> Look:
@@ -248,7 +248,7 @@ def solar(rng: Rng, size: Size) -> Look:
     silicon = coloured(np.exp(tone) * np.float32(spread(rng, 0.02, 0.25)), hue(rng, (0.58, 0.68), (0, 0.7)))
     metal = coloured(np.exp(np.float32(0.05) * white(rng, size)) * np.float32(spread(rng, 0.2, 0.6)), tint(rng))
     cover = np.maximum(finger * np.float32(between(rng, 0.25, 0.9)), bar)
-    return Look(mix(silicon, metal, cover), any_light(rng))
+    return Look(laid(silicon, metal, cover), any_light(rng))
 
 
 def carbon(rng: Rng, size: Size) -> Look:

@@ -26,7 +26,7 @@ from iapas.synthesis.scenes.grains import (
     warped,
     white,
 )
-from iapas.synthesis.scenes.shading import Look, coloured, hollow, lit, toned
+from iapas.synthesis.scenes.shading import Look, coloured, hollow, lit, on_all, toned
 from iapas.synthesis.scenes.surfaces_cloth import fibres
 from iapas.synthesis.texture import Rng, step
 
@@ -51,7 +51,7 @@ def leather(rng: Rng, size: Size) -> Look:
         shade * hollow(height, across / 4, between(rng, 0, 1)) * np.exp(np.float32(0.06) * rough(rng, size, 50 * scale))
     )
     brown = hue(rng, (0.02, 0.11), (0.1, 0.8)) if chance(rng, 0.6) else any_hue(rng)
-    return Look(coloured(grey * np.float32(spread(rng, 0.015, 0.5)), brown) + 0.3 * shine[..., None], light)
+    return Look(coloured(grey * np.float32(spread(rng, 0.015, 0.5)), brown) + 0.3 * on_all(shine), light)
 
 
 def foam(rng: Rng, size: Size) -> Look:
@@ -94,7 +94,7 @@ def tread(rng: Rng, size: Size) -> Look:
     shade, shine = lit(height, light, between(rng, 0.5, 1.1), between(rng, 0, 0.4), spread(rng, 8, 50))
     grey = shade * hollow(height, pitch / 6, 0.2) * np.exp(np.float32(0.06) * rough(rng, size, 40 * scale))
     black = tint(rng) if chance(rng, 0.6) else any_hue(rng)
-    return Look(coloured(grey * np.float32(spread(rng, 0.01, 0.4)), black) + 0.5 * shine[..., None], light)
+    return Look(coloured(grey * np.float32(spread(rng, 0.01, 0.4)), black) + 0.5 * on_all(shine), light)
 
 
 def moulded(rng: Rng, size: Size) -> Look:
@@ -105,7 +105,7 @@ def moulded(rng: Rng, size: Size) -> Look:
     height += cloud(rng, size, spread(rng, 30, 80) * scale) * np.float32(spread(rng, 0.3, 4) * scale)
     shade, shine = lit(height, light, between(rng, 0.5, 1.2), spread(rng, 0.02, 0.5), spread(rng, 10, 90))
     grey = shade * (1 + np.float32(0.015) * white(rng, size)) * np.float32(spread(rng, 0.01, 0.7))
-    return Look(coloured(grey, any_hue(rng) if chance(rng, 0.5) else tint(rng, 0.03)) + 0.5 * shine[..., None], light)
+    return Look(coloured(grey, any_hue(rng) if chance(rng, 0.5) else tint(rng, 0.03)) + 0.5 * on_all(shine), light)
 
 
 def glazed(rng: Rng, size: Size) -> Look:
@@ -121,7 +121,7 @@ def glazed(rng: Rng, size: Size) -> Look:
         flecks = np.maximum(cloud(rng, size, spread(rng, 0.8, 2.5) * scale) - between(rng, 0.9, 1.8), 0)
         grey *= np.exp(-np.float32(spread(rng, 0.3, 3)) * flecks)
     colour = coloured(grey, any_hue(rng) if chance(rng, 0.5) else hue(rng, (0.05, 0.15), (0, 0.3)))
-    return Look(colour + np.float32(spread(rng, 0.005, 0.2)) * mirror[..., None], light)
+    return Look(colour + np.float32(spread(rng, 0.005, 0.2)) * on_all(mirror), light)
 
 
 def glass(rng: Rng, size: Size) -> Look:
@@ -174,7 +174,7 @@ def crust(rng: Rng, size: Size) -> Look:
     bloom = np.clip(0.5 + np.float32(between(rng, 0.1, 0.5)) * (height + 0.5 * cloud(rng, size, 10 * scale)), 0, 1)
     grey = shade * hollow(height, 5 * scale, between(rng, 0, 0.8)) * np.exp(np.float32(between(rng, 0, 1)) * bloom)
     low, high = hue(rng, (0, 0.14), (0.2, 0.8)), hue(rng, (0.02, 0.16), (0.05, 0.6))
-    return Look(toned(grey * np.float32(spread(rng, 0.03, 0.35)), bloom, low, high) + 0.3 * shine[..., None], light)
+    return Look(toned(grey * np.float32(spread(rng, 0.03, 0.35)), bloom, low, high) + 0.3 * on_all(shine), light)
 
 
 def labyrinth(rng: Rng, size: Size) -> Look:
@@ -191,7 +191,7 @@ def labyrinth(rng: Rng, size: Size) -> Look:
     ink = np.clip(0.5 + 0.5 * form, 0, 1)
     grey = shade * np.exp(np.float32(spread(rng, 0.02, 0.5)) * form) * np.exp(np.float32(0.04) * white(rng, size))
     pair = any_hue(rng), any_hue(rng) if chance(rng, 0.3) else tint(rng)
-    return Look(toned(grey * np.float32(spread(rng, 0.04, 0.5)), ink, *pair) + 0.5 * shine[..., None], light)
+    return Look(toned(grey * np.float32(spread(rng, 0.04, 0.5)), ink, *pair) + 0.5 * on_all(shine), light)
 
 
 SOFT = {

@@ -28,7 +28,7 @@ from iapas.synthesis.scenes.grains import (
     warped,
     white,
 )
-from iapas.synthesis.scenes.shading import Look, coloured, hollow, lit, toned
+from iapas.synthesis.scenes.shading import Look, coloured, hollow, laid, lit, on_all, toned
 from iapas.synthesis.texture import Map, Rng
 
 
@@ -50,7 +50,7 @@ def asphalt(rng: Rng, size: Size) -> Look:
     gap = np.exp(-np.square(stones.edge / np.float32(max(0.8, spread(rng, 0.05, 0.2) * across))))
     grey *= 1 - np.float32(between(rng, 0, 0.8)) * gap
     warm = np.clip(0.5 + stones.each(rng, 0.4), 0, 1)
-    return Look(toned(grey, warm, tint(rng, 0.05), tint(rng, 0.1)) + 0.4 * shine[..., None], light)
+    return Look(toned(grey, warm, tint(rng, 0.05), tint(rng, 0.1)) + 0.4 * on_all(shine), light)
 
 
 def pavement(rng: Rng, size: Size) -> Look:
@@ -144,10 +144,9 @@ def tiles(rng: Rng, size: Size) -> Look:
     )
     body, joint = spread(rng, 0.06, 0.7), spread(rng, 0.03, 0.6)
     clay = joint * np.exp(np.float32(0.12) * rough(rng, size, 3 * scale, 0.8, 0.3))
-    cover = inside[..., None]
     colour = coloured(face * np.float32(body), any_hue(rng) if chance(rng, 0.4) else hue(rng, (0.02, 0.15), (0, 0.5)))
-    colour = colour * cover + coloured(clay, tint(rng)) * (1 - cover)
-    return Look(colour * shade[..., None] + (shine * inside)[..., None], light)
+    colour = laid(coloured(clay, tint(rng)), colour, inside)
+    return Look(colour * on_all(shade) + on_all(shine * inside), light)
 
 
 def _hexagons(u: Map, v: Map) -> tuple[Map, Map, Map]:
