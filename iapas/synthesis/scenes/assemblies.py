@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from iapas.synthesis.scenes.fasteners import material, metal, ring, screw_head
-from iapas.synthesis.scenes.grounds import paint
+from iapas.synthesis.scenes.grounds import paint, rgb
 from iapas.synthesis.scenes.plates import face
 from iapas.synthesis.scenes.poses import Pose, box, dome, length, stencil
 from iapas.synthesis.scenes.prints import line, sheet, text, word
@@ -68,7 +68,7 @@ def panel(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     plate = Solid(step(far, 1.3), height, albedo, finish, 0.05 * r)
     if rng.random() < 0.6:
         ink, _ = word(rng, Pose(pose.x, pose.y - np.float32(0.35 * high * r), r), rng.uniform(0.2, 0.6))
-        tone = np.broadcast_to(np.float32(paint(rng, 0.01, 0.8, 0.8)), albedo.shape)
+        tone = paint(rng, 0.01, 0.8, 0.8)
         plate = replace(plate, albedo=mix(albedo, tone, ink * 0.9))
     solids = [plate]
     if rng.random() < 0.6:
@@ -93,8 +93,8 @@ def _sticker(rng: Rng, stage: Stage, pose: Pose, height: Map) -> list[Solid]:
     """A printed label on something of ``height``."""
     far = box(pose.x, pose.y, pose.r, pose.r * rng.uniform(0.3, 0.7), pose.r * rng.choice([0.0, 0.05]))
     ink, _, _ = sheet(rng, pose, int(rng.integers(2, 8)))
-    paper = np.broadcast_to(np.float32(paint(rng, 0.3, 0.85, 0.4)), (*stage.size, 3))
-    tone = np.broadcast_to(np.float32(paint(rng, 0.01, 0.2, 0.9)), (*stage.size, 3))
+    paper = paint(rng, 0.3, 0.85, 0.4)
+    tone = paint(rng, 0.01, 0.2, 0.9)
     return [Solid(step(far, 1.3), height + dome(far, 2, 0.6), mix(paper, tone, ink), Finish(0.1, 0.5), 1.0)]
 
 
@@ -155,7 +155,7 @@ def dial(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     plate = Solid(
         step(radius - 0.87 * r, 1.3),
         -dome(-(radius - 0.87 * r), 0.03 * r, 0),
-        (tone, tone, tone * 0.97),
+        tone * rgb(1.0, 1.0, 0.97),
         Finish(0.1, 0.7),
         0,
     )
@@ -172,7 +172,7 @@ def dial(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     ink = Solid(
         stencil(pose, tile) / 255,
         np.zeros(stage.size, np.float32),
-        (0.02, 0.02, 0.02) if pale else (0.7, 0.7, 0.7),
+        rgb(0.02, 0.02, 0.02) if pale else rgb(0.7, 0.7, 0.7),
         Finish(0.05),
         0,
     )

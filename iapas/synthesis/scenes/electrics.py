@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 
 from iapas.synthesis.scenes.fasteners import metal
-from iapas.synthesis.scenes.grounds import paint, tint
+from iapas.synthesis.scenes.grounds import dyed, paint, rgb, tint
 from iapas.synthesis.scenes.poses import Pose, box, dome, length
 from iapas.synthesis.scenes.prints import word
 from iapas.synthesis.scenes.studio import Drawn, Finish, Solid, Stage, soften
-from iapas.synthesis.texture import Map, Rng, mix, noise, step, tinted
+from iapas.synthesis.texture import Map, Rng, mix, noise, step
 
 
 def _shifted(pose: Pose, x: float, y: float, r: float, turn: float = 0.0) -> Pose:
@@ -23,10 +23,10 @@ def _shifted(pose: Pose, x: float, y: float, r: float, turn: float = 0.0) -> Pos
 def _strands(rng: Rng, pose: Pose, r: float, stage: Stage) -> Solid:
     """A bundle of wires cut across: bright uneven discs with dark gaps."""
     pitch = r * rng.uniform(0.12, 0.32)
-    wobble = 0.25 * pitch
+    wobble = np.float32(0.25 * pitch)
     x = pose.x + wobble * noise(rng, stage.size, 2.2 * pitch)
     y = pose.y + wobble * noise(rng, stage.size, 2.2 * pitch)
-    row = np.round(y / (0.866 * pitch))
+    row = np.round(y / np.float32(0.866 * pitch))
     x = x + 0.5 * pitch * (row % 2)
     column = np.round(x / pitch)
     away = length(x - column * pitch, y - row * 0.866 * pitch)
@@ -35,7 +35,7 @@ def _strands(rng: Rng, pose: Pose, r: float, stage: Stage) -> Solid:
     disc = step(away - 0.48 * pitch, 1.3)
     cut = 1 + 0.25 * noise(rng, stage.size, max(1.0, 0.1 * pitch), max(1.0, 0.5 * pitch))
     bright = (0.04 + 0.8 * disc * tone * cut).astype(np.float32)
-    albedo = tinted(np.clip(bright, 0.02, 1.2), (0.95, 0.55, 0.35) if rng.random() < 0.7 else (0.8, 0.8, 0.8))
+    albedo = dyed(np.clip(bright, 0.02, 1.2), rgb(0.95, 0.55, 0.35) if rng.random() < 0.7 else rgb(0.8, 0.8, 0.8))
     height = 0.3 * pitch * disc * tone + soften(disc * tone, 0.2 * pitch)
     return Solid(step(length(pose.x, pose.y) - r, 2), height, albedo, Finish(0.5, 0.5, True, 0.1), 0)
 
@@ -63,28 +63,34 @@ def cable(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     )
     count = int(rng.choice([1, 2, 3, 3, 3, 4, 5]))
     core_r = inner * {1: 0.8, 2: 0.48, 3: 0.46, 4: 0.40, 5: 0.36}[count] * rng.uniform(0.88, 0.99)
-    out_r = 0.0 if count == 1 else inner - core_r * 1.02
-    base, cores, elements = [ring, fill], [], []
-    thick, first = rng.uniform(0.12, 0.35), rng.uniform(0, 6.3)
-    for k in range(count):
-        way = first + 2 * np.pi * k / count + rng.normal(0, 0.04)
-        core = _shifted(pose, out_r * np.cos(way), out_r * np.sin(way), core_r, rng.uniform(0, 6))
-        far = length(core.x, core.y * rng.uniform(0.95, 1.05)) - core_r
-        plastic = Solid(
-            step(far, 1.5), dome(far, 0.1 * core_r, 0.1 * core_r), paint(rng, 0.03, 0.7, 1.0), rubber, 0.1 * core_r
-        )
-        cores += [plastic, _strands(rng, core, core_r * (1 - thick), stage)]
-        elements.append(far < 0)
-    return Drawn([*base, *cores], elements if count > 1 else (), base)
+    core = _cores(rng, pose, count, core_r, 0.0 if count == 1 else inner - core_r * 1.02)
+    far = length(core.x, core.y * np.float32(rng.uniform(0.95, 1.05))) - np.float32(core_r)
+    colours = np.array([paint(rng, 0.03, 0.7, 1.0) for _ in range(count)], np.float32)
+    plastic = Solid(step(far, 1.5), dome(far, 0.1 * core_r, 0.1 * core_r), colours[core.cell], rubber, 0.1 * core_r)
+    strands = _strands(rng, core, core_r * rng.uniform(0.65, 0.88), stage)
+    elements = [(far < 0) & (core.cell == k) for k in range(count)]
+    return Drawn([ring, fill, plastic, strands], elements if count > 1 else (), [ring, fill])
+
+
+def _cores(rng: Rng, pose: Pose, count: int, r: float, out: float) -> Pose:
+    """The nearest of ``count`` cores of radius ``r``, whose middles lie at ``out``, each turned as it fell."""
+    first = rng.uniform(0, 6.3)
+    ways = first + 2 * np.pi * np.arange(count) / count + rng.normal(0, 0.04, count)
+    middles = (out * np.array([np.cos(ways), np.sin(ways)])).astype(np.float32)
+    cell = np.argmin([length(pose.x - x, pose.y - y) for x, y in middles.T], axis=0)
+    x, y = pose.x - middles[0][cell], pose.y - middles[1][cell]
+    turns = rng.uniform(0, 6.3, count)
+    cos, sin = np.cos(turns).astype(np.float32)[cell], np.sin(turns).astype(np.float32)[cell]
+    return Pose(x * cos + y * sin, y * cos - x * sin, r, cell, count)
 
 
 def _perforated(rng: Rng, stage: Stage, pose: Pose) -> Solid:
     """The board under a part: a grid of holes, with or without copper rings."""
     pitch = pose.r * rng.uniform(0.14, 0.35)
     near = length((pose.x + pitch / 2) % pitch - pitch / 2, (pose.y + pitch / 2) % pitch - pitch / 2)
-    board = tinted(1 + 0.05 * stage.broad + 0.04 * stage.grain, paint(rng, 0.02, 0.4, 0.9))
+    board = dyed(1 + 0.05 * stage.broad + 0.04 * stage.grain, paint(rng, 0.02, 0.4, 0.9))
     pads = step(near - 0.36 * pitch, 1.4)[..., None] * float(rng.random() < 0.7)
-    copper = np.float32(rng.uniform(0.2, 0.6) * np.array([1.0, 0.75, 0.45]))
+    copper = rgb(1.0, 0.75, 0.45) * rng.uniform(0.2, 0.6)
     hole = step(near - rng.uniform(0.14, 0.24) * pitch, 1.4)
     albedo = (board + (copper - board) * pads) * (1 - 0.97 * hole[..., None])
     height = dome(near - 0.36 * pitch, 2, 1) - 2 * hole
@@ -98,13 +104,14 @@ def transistor(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     here = Pose(pose.x, pose.y - body_y, r)
     wide, high = 0.55 * r, 0.5 * r
     far = box(here.x, here.y, wide, high, 0.06 * r)
-    black = tuple(rng.uniform(0.01, 0.04) * c for c in tint(rng, 0.2))
+    black = rng.uniform(0.01, 0.04) * tint(rng, 0.2)
     body = Solid(step(far, 1.3), dome(far, 0.1 * r, 0.3 * r, 1.4), black, Finish(0.2, 0.4, False, 0.15), 0.3 * r)
     colour, finish = metal(rng)
     tab = box(here.x, here.y + high * 1.3, wide * 0.98, 0.4 * r, 0.03 * r)
     drilled = length(here.x, here.y + high * 1.5) - 0.16 * r
     plate = Solid(step(tab, 1.3) * (1 - step(drilled, 1.3)), dome(tab, 0.05 * r, 0.1 * r), colour, finish, 0.1 * r)
-    legs, marks = [], []
+    legs: Map = np.full(stage.size, 99, np.float32)
+    marks = []
     count = int(rng.choice([2, 3, 3, 3, 5]))
     spread = rng.uniform(0.8, 1.5)
     tin, shine = metal(rng)
@@ -112,19 +119,19 @@ def transistor(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         at = (k - (count - 1) / 2) * 2 * wide * 0.75 / max(count - 1, 1)
         splay = at * (spread - 1) * np.clip((here.y - high) / (0.8 * r), 0, 1)
         leg = np.maximum(np.abs(here.x - at - splay) - 0.045 * r, np.abs(here.y - high - 0.5 * r) - 0.62 * r)
-        lower = step(leg, 1.3)
-        legs.append(Solid(lower, dome(leg, 0.05 * r, 0.08 * r), tin, shine, 0.15 * r))
-        marks.append((lower > 0.5) & (far > 0))
+        legs = np.minimum(legs, leg)
+        marks.append((leg < 0) & (far > 0))
+    feet = Solid(step(legs, 1.3), dome(legs, 0.05 * r, 0.08 * r), tin, shine, 0.15 * r)
     ground = [_perforated(rng, stage, pose)] if rng.random() < 0.7 else []
     ink, _ = word(rng, Pose(here.x, here.y, r), 0.4)
     albedo = mix(
-        tinted(np.ones(stage.size, np.float32), black),
+        dyed(np.ones(stage.size, np.float32), black),
         np.full((*stage.size, 3), 0.35, np.float32),
         ink * rng.uniform(0.3, 0.9),
     )
     top = Solid(body.cover, body.height, albedo, body.finish, body.tall)
     tabbed = [plate] if rng.random() < 0.6 else []
-    return Drawn([*ground, *legs, *tabbed, top], marks, [*ground, *tabbed, top])
+    return Drawn([*ground, feet, *tabbed, top], marks, [*ground, *tabbed, top])
 
 
 def chip(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
@@ -144,12 +151,12 @@ def chip(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
             legs, np.maximum(np.maximum(across, np.abs(pose.y) - 0.9 * wide), np.abs(pose.x) - wide - reach)
         )
     far = box(pose.x, pose.y, wide, high, 0.02 * r)
-    black = np.float32([0.02, 0.02, 0.021]) * rng.uniform(0.5, 3)
+    black = rgb(0.02, 0.02, 0.021) * rng.uniform(0.5, 3)
     ink, letters = word(rng, Pose(pose.x, pose.y, r), 0.6)
     dot = step(length(pose.x + 0.8 * wide, pose.y - 0.75 * high) - 0.06 * r, 1.4)
-    body = tinted(1 + 0.05 * stage.grain, tuple(black))
+    body = dyed(1 + 0.05 * stage.grain, black)
     white = np.full(3, rng.uniform(0.1, 0.6), np.float32)
-    printed = mix(body, np.broadcast_to(white, body.shape), np.maximum(ink, dot) * rng.uniform(0.4, 0.95))
+    printed = mix(body, white, np.maximum(ink, dot) * rng.uniform(0.4, 0.95))
     height = dome(far, 0.06 * r, 0.2 * r, 1.2)
     finish = Finish(0.25, 0.35, False, 0.12)
     tin, shine = metal(rng)
@@ -193,13 +200,9 @@ def _board(rng: Rng, stage: Stage, pose: Pose) -> Solid:
             cv2.circle(canvas, end, int(unit * 0.35 * 8), 255, -1, cv2.LINE_AA, 3)
             cv2.circle(holes, end, int(unit * 0.15 * 8), 255, -1, cv2.LINE_AA, 3)
     copper = canvas.astype(np.float32) / 255
-    base = (
-        np.float32(paint(rng, 0.02, 0.25, 0.9))
-        if rng.random() < 0.3
-        else np.float32([0.012, 0.09, 0.04]) * rng.uniform(0.5, 2.5)
-    )
-    over = base * rng.uniform(1.3, 2.5) if rng.random() < 0.7 else np.float32([0.6, 0.42, 0.2])
-    albedo = mix(tinted(1 + 0.04 * stage.broad, tuple(base)), np.broadcast_to(over, (*size, 3)), copper)
+    base = paint(rng, 0.02, 0.25, 0.9) if rng.random() < 0.3 else rgb(0.012, 0.09, 0.04) * rng.uniform(0.5, 2.5)
+    over = base * rng.uniform(1.3, 2.5) if rng.random() < 0.7 else rgb(0.6, 0.42, 0.2)
+    albedo = mix(dyed(1 + 0.04 * stage.broad, base), over, copper)
     albedo = albedo * (1 - 0.95 * holes[..., None].astype(np.float32) / 255)
     return Solid(
         np.ones(size, np.float32),
@@ -243,7 +246,7 @@ def _mounted(
     height = np.zeros(stage.size, np.float32)
     for (far, x), (_, _, half) in zip(groups, taken, strict=True):
         inside = far < 1.5
-        tone = np.float32(paint(rng, 0.01, 0.5, 0.7)) if rng.random() < 0.5 else np.float32([0.02, 0.02, 0.02])
+        tone = paint(rng, 0.01, 0.5, 0.7) if rng.random() < 0.5 else rgb(0.02, 0.02, 0.02)
         albedo[inside] = tone
         height[inside] = dome(far[inside], rng.choice([0.15, 0.6]) * half, 0.35 * half)
         if rng.random() < 0.6:
@@ -283,7 +286,7 @@ def plug(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     y = pose.y - (line - (rows - 1) / 2) * (0.9 * high * 2 / rows)
     within = (np.abs(pose.x) < 0.9 * r) & (np.abs(pose.y) < 0.9 * high)
     socket = np.where(within, box(x, y, 0.36 * pitch, 0.36 * pitch, 0.05 * pitch), 9).astype(np.float32)
-    well = Solid(step(socket, 1.3), -dome(socket, 0.06 * pitch, 0.2 * pitch), (0.012, 0.012, 0.012), Finish(0.1), 0)
+    well = Solid(step(socket, 1.3), -dome(socket, 0.06 * pitch, 0.2 * pitch), rgb(0.012, 0.012, 0.012), Finish(0.1), 0)
     tin, shine = metal(rng)
     pin = np.where(within, box(x, y, 0.13 * pitch, 0.13 * pitch), 9).astype(np.float32)
     pins = Solid(step(pin, 1.2), dome(pin, 0.08 * pitch, 0.1 * pitch), tin, shine, 0.1 * pitch)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from iapas.synthesis.scenes.grounds import paint, tint
+from iapas.synthesis.scenes.grounds import dyed, paint, rgb, tint
 from iapas.synthesis.scenes.poses import Pose, box, dome, length, polygon
 from iapas.synthesis.scenes.studio import Drawn, Finish, Solid, Stage
-from iapas.synthesis.texture import Map, Rng, step, tinted
+from iapas.synthesis.texture import Map, Rng, step
 
 _METALS = [(1.0, 0.98, 0.94), (1.0, 0.99, 1.0), (1.0, 0.80, 0.45), (1.0, 0.62, 0.42), (0.85, 0.9, 1.0), (1.0, 0.9, 0.7)]
 
 
-def metal(rng: Rng, rough: float = 0.05) -> tuple[tuple[float, float, float], Finish]:
+def metal(rng: Rng, rough: float = 0.05) -> tuple[Map, Finish]:
     """Colour and finish of some metal: steel, zinc, brass, copper, blackened."""
     tone = rng.uniform(0.2, 0.75) if rng.random() < 0.75 else rng.uniform(0.02, 0.15)
     r, g, b = _METALS[int(rng.choice(len(_METALS), p=[0.4, 0.3, 0.1, 0.06, 0.07, 0.07]))]
     finish = Finish(rng.uniform(0.35, 0.95), rng.uniform(0.1, 0.95), True, rough * rng.uniform(0.1, 1.7) ** 2)
-    return (tone * r, tone * g, tone * b), finish
+    return rgb(r, g, b) * tone, finish
 
 
-def material(rng: Rng) -> tuple[tuple[float, float, float], Finish]:
+def material(rng: Rng) -> tuple[Map, Finish]:
     """Metal, plastic, rubber or ceramics."""
     if rng.random() < 0.6:
         return metal(rng)
@@ -28,13 +28,13 @@ def material(rng: Rng) -> tuple[tuple[float, float, float], Finish]:
     return paint(rng, 0.012, 0.75, 0.8), finish
 
 
-def sheen(rng: Rng, pose: Pose, colour: tuple[float, float, float]) -> Map:
+def sheen(rng: Rng, pose: Pose, colour: Map) -> Map:
     """A turned face shines in two opposite fans, and its rings differ a little: (H, W, 3)."""
     angle, radius = np.arctan2(pose.y, pose.x), length(pose.x, pose.y)
     fans = np.cos(2 * (angle - rng.uniform(0, np.pi))) ** int(rng.choice([1, 3])) * np.clip(radius * 4 / pose.r, 0, 1)
     rings = np.interp(radius / pose.r, np.linspace(0, 1.05, 120), rng.standard_normal(120))
     grey = 1 + rng.uniform(0, 0.6) * fans + rng.uniform(0, 0.12) * rings
-    return tinted(np.maximum(grey, 0.1).astype(np.float32), colour)
+    return dyed(np.maximum(grey, 0.1).astype(np.float32), colour)
 
 
 def lathe(rng: Rng, radius: Map, r: float, inner: float = 0.0) -> Map:
@@ -76,7 +76,7 @@ def nut(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     thread = np.where(radius < bore, 0.4 * pitch * np.sin(2 * np.pi * radius / pitch + np.arctan2(pose.y, pose.x)), 0)
     hole = step(radius - bore * rng.uniform(0.75, 0.9), 1.5)
     body = Solid(step(far, 1.3) * (1 - hole), height * pose.vary(rng, 0.03) + thread, colour, finish, high * 0.5)
-    depth = Solid(hole * (1.0 if rng.random() < 0.5 else 0.0), 0 * radius, (0.01, 0.01, 0.01), Finish(0.1), 0)
+    depth = Solid(hole * (1.0 if rng.random() < 0.5 else 0.0), 0 * radius, rgb(0.01, 0.01, 0.01), Finish(0.1), 0)
     solids = [body, depth] if rng.random() < 0.6 else [body]
     return Drawn(solids if pose.cell is None else [body], pose.apart(body.cover), ())
 
@@ -162,7 +162,7 @@ def gear(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     wave = np.tanh(rng.uniform(1.5, 5) * np.cos(teeth * angle))
     far = radius - (r - tall * (0.5 - 0.5 * wave))
     bore = r * rng.uniform(0.1, 0.3)
-    holes = np.full(radius.shape, np.inf, np.float32)
+    holes: Map = np.full(radius.shape, np.inf, np.float32)
     if rng.random() < 0.5:
         count, out = int(rng.integers(3, 8)), r * 0.55
         near = (angle + np.pi) % (2 * np.pi / count) - np.pi / count
@@ -234,7 +234,7 @@ def spring(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         away = length(away / slope, np.maximum(np.abs(pose.y) - coil, 0))
         height = np.sqrt(np.maximum(wire**2 - away**2, 0)) + lift * np.sqrt(1 - across**2) * coil * 0.2
         cover = step(away - wire, 1.3) * inside
-        shade = tuple(c * (0.5 if sign < 0 else 1.0) for c in colour)
+        shade = colour * (0.5 if sign < 0 else 1.0)
         solids.append(Solid(cover, height, shade, finish, wire * 1.2))
     return Drawn(solids, pose.apart(np.maximum(solids[0].cover, solids[1].cover)), ())
 
@@ -246,7 +246,7 @@ def cylinder(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     cuts = np.sort(rng.uniform(-0.9, 0.9, int(rng.integers(0, 6))))
     band = np.searchsorted(cuts, at)
     widths = r * rng.uniform(0.18, 0.3) * (1 - rng.uniform(0, 0.35, len(cuts) + 1) * (rng.random() < 0.6))
-    half = widths.astype(np.float32)[band]
+    half: Map = widths.astype(np.float32)[band]
     if rng.random() < 0.4:
         half = half * (1 + 0.04 * np.sin(at * rng.uniform(20, 120)) * np.isin(band, rng.integers(0, len(cuts) + 1, 2)))
     end = rng.uniform(0.001, 0.25)

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from iapas.synthesis.scenes.fasteners import lathe, metal, sheen
-from iapas.synthesis.scenes.grounds import paint, tint
+from iapas.synthesis.scenes.grounds import dyed, paint, rgb, tint
 from iapas.synthesis.scenes.poses import Pose, box, dome, length
 from iapas.synthesis.scenes.prints import sheet, word
 from iapas.synthesis.scenes.studio import Drawn, Finish, Solid, Stage
-from iapas.synthesis.texture import Map, Rng, mix, noise, step, tinted
+from iapas.synthesis.texture import Map, Rng, mix, noise, step
 
 
 def bottle_mouth(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
@@ -30,7 +30,7 @@ def bottle_mouth(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         away = np.abs((angle - way + np.pi) % (2 * np.pi) - np.pi)
         span = rng.uniform(0.05, 0.8)
         grey = grey + rng.uniform(0.1, 0.9) * np.exp(-(((radius - at) / wide) ** 2) - (away / span) ** 4)
-    glass = tinted(np.maximum(grey, 0.004).astype(np.float32), tint(rng, 0.5))
+    glass = dyed(np.maximum(grey, 0.004).astype(np.float32), tint(rng, 0.5))
     height = lathe(rng, radius, r, 0.2 * r)
     body = Solid(
         step(radius + uneven - r, 1.5), height * 0.5, glass, Finish(rng.uniform(0.1, 0.6), 0.9, False, 0.01), 0.1 * r
@@ -46,7 +46,7 @@ def can_top(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     lid = Solid(step(radius - r, 1.3), height, sheen(rng, pose, colour), finish, 0.12 * r)
     if pose.cell is not None or rng.random() < 0.5:
         ink, letters = word(rng, pose, 0.6)
-        marked = mix(lid.albedo, np.broadcast_to(np.float32(paint(rng, 0.01, 0.6, 1.0)), (*stage.size, 3)), 0.9 * ink)
+        marked = mix(lid.albedo, paint(rng, 0.01, 0.6, 1.0), 0.9 * ink)
         printed = Solid(lid.cover, height + 0.02 * r * ink, marked, finish, lid.tall)
         if pose.cell is not None:
             return Drawn([printed], pose.apart(lid.cover), ())
@@ -75,7 +75,7 @@ def bottle(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     height = np.sqrt(np.maximum(half**2 - pose.y**2, 0))
     across = pose.y / np.maximum(half, 1)
     tone = rng.uniform(0.02, 0.6)
-    glass = tone * (1 - rng.uniform(0, 0.8) * np.abs(across) ** 6)
+    glass: Map = tone * (1 - rng.uniform(0, 0.8) * np.abs(across) ** 6)
     if rng.random() < 0.5:  # filled up to a level
         glass = glass * (1 - rng.uniform(0.1, 0.6) * step((at - rng.uniform(-0.2, 0.6)) * r, 2))
     for _ in range(int(rng.integers(1, 4))):
@@ -86,7 +86,7 @@ def bottle(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     body = Solid(
         step(far, 1.4) * rng.choice([1.0, 0.85]),
         height,
-        tinted(glass.astype(np.float32), tint(rng, 0.9)),
+        dyed(glass.astype(np.float32), tint(rng, 0.9)),
         Finish(0.4, 0.9, False, 0.01),
         0.3 * wide,
     )
@@ -104,12 +104,10 @@ def bottle(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     if rng.random() < 0.7:
         shown = np.maximum(np.abs(pose.y) - half * 1.001, np.abs(pose.x + 0.35 * r) - 0.4 * r)
         ink, _, marks = sheet(rng, Pose(pose.x + np.float32(0.35 * r), pose.y, 0.42 * r), 6)
-        paper = np.float32(paint(rng, 0.3, 0.85, 0.3))
-        blank = Solid(
-            step(shown, 1.4), height, tinted(np.ones(stage.size, np.float32), tuple(paper)), Finish(0.1, 0.4), 0
-        )
-        tone = np.broadcast_to(np.float32(paint(rng, 0.01, 0.3, 1.0)), (*stage.size, 3))
-        printed = replace(blank, albedo=mix(blank.albedo, tone, ink))
+        paper = paint(rng, 0.3, 0.85, 0.3)
+        blank = Solid(step(shown, 1.4), height, dyed(np.ones(stage.size, np.float32), paper), Finish(0.1, 0.4), 0)
+        ink_tone = paint(rng, 0.01, 0.3, 1.0)
+        printed = replace(blank, albedo=mix(blank.albedo, ink_tone, ink))
         return Drawn([*solids, printed], [mark & (shown < -1) for mark in marks], [*solids, blank])
     return Drawn(solids, [lid < 0], [body])
 
@@ -119,9 +117,9 @@ def label(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     far = box(pose.x, pose.y, pose.r, pose.r * rng.uniform(0.6, 1.0), pose.r * rng.choice([0.0, 0.02, 0.1]))
     if rng.random() < 0.4:
         far = np.full(stage.size, -1e3, np.float32)
-    paper = np.float32(paint(rng, 0.25, 0.85, 0.35) if rng.random() < 0.7 else paint(rng, 0.02, 0.4, 0.9))
+    paper = paint(rng, 0.25, 0.85, 0.35) if rng.random() < 0.7 else paint(rng, 0.02, 0.4, 0.9)
     fibre = 1 + rng.uniform(0, 0.04) * noise(rng, stage.size, 1.5) + rng.uniform(0, 0.05) * stage.broad
-    plain = tinted(fibre.astype(np.float32), tuple(float(v) for v in paper))
+    plain = dyed(fibre.astype(np.float32), paper)
     ink, which, items = sheet(rng, pose, int(rng.integers(3, 16)))
     low, high = (0.01, 0.2) if paper.mean() > 0.2 else (0.4, 0.9)
     inks = np.array([paint(rng, low, high, 1.0) for _ in range(int(rng.integers(1, 4)))], np.float32)
@@ -149,7 +147,7 @@ def blister(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     foil = Solid(
         step(far, 1.3),
         net + dome(far, 3, 2),
-        (0.55, 0.55, 0.56),
+        rgb(0.55, 0.55, 0.56),
         Finish(rng.uniform(0.3, 0.9), rng.uniform(0.3, 0.9), True, 0.1),
         0.05 * pose.r,
     )
@@ -164,7 +162,7 @@ def blister(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     clear = Solid(
         np.minimum(hull, 0.49),
         dome(pocket, 0.5 * half, 0.6 * half),
-        (0.5, 0.5, 0.52),
+        rgb(0.5, 0.5, 0.52),
         Finish(1.5, 0.95, False, 0.02),
         0.1 * half,
     )
@@ -189,7 +187,7 @@ def pane(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     haze = np.clip(rng.uniform(0.03, 0.2) + shine + edge, 0, 0.9) * inside
     tone = rng.uniform(0.4, 1.0)
     sheet_of_glass = Solid(
-        haze.astype(np.float32), dome(far, 0.04 * pose.r, 2), (tone, tone, tone), Finish(0.5, 0.9, False, 0.0), 0
+        haze.astype(np.float32), dome(far, 0.04 * pose.r, 2), tone * rgb(1.0, 1.0, 1.0), Finish(0.5, 0.9, False, 0.0), 0
     )
     under = Solid(
         inside * rng.uniform(0.05, 0.5),

@@ -5,28 +5,28 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from iapas.synthesis.scenes.grounds import paint, tint
+from iapas.synthesis.scenes.grounds import dyed, paint, rgb, tint
 from iapas.synthesis.scenes.poses import Pose, box, dome, length
 from iapas.synthesis.scenes.prints import word
 from iapas.synthesis.scenes.studio import Drawn, Finish, Solid, Stage, soften
-from iapas.synthesis.texture import Map, Rng, mix, noise, step, tinted
+from iapas.synthesis.texture import Map, Rng, mix, noise, step
 
 
-def _even(stage: Stage, colour: tuple[float, float, float], spread: float = 0.02) -> Map:
-    return tinted((1 + spread * stage.broad).astype(np.float32), colour)
+def _even(stage: Stage, colour: Map, spread: float = 0.02) -> Map:
+    return dyed((1 + spread * stage.broad).astype(np.float32), colour)
 
 
 def _printed(rng: Rng, stage: Stage, pose: Pose, solid: Solid, reach: float) -> Drawn:
     """``solid`` with a word printed or stamped on it, letters being its elements."""
     ink, letters = word(rng, pose, reach)
     albedo = (
-        solid.albedo if isinstance(solid.albedo, np.ndarray) else tinted(np.ones(stage.size, np.float32), solid.albedo)
+        solid.albedo if isinstance(solid.albedo, np.ndarray) else dyed(np.ones(stage.size, np.float32), solid.albedo)
     )
     if rng.random() < 0.35:
         height = solid.height - rng.uniform(0.01, 0.04) * pose.r * soften(ink, 0.006 * pose.r)
         marked = Solid(solid.cover, height, albedo, solid.finish, solid.tall)
     else:
-        colour = np.broadcast_to(np.float32(paint(rng, 0.01, 0.7, 1.0)), albedo.shape)
+        colour = paint(rng, 0.01, 0.7, 1.0)
         marked = Solid(solid.cover, solid.height, mix(albedo, colour, 0.9 * ink), solid.finish, solid.tall)
     if pose.cell is not None:
         return Drawn([marked], pose.apart(solid.cover), ())
@@ -66,7 +66,7 @@ def tablet(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     albedo = _even(stage, colour)
     if rng.random() < 0.4:
         specks = np.clip(noise(rng, stage.size, max(0.8, pose.r / rng.uniform(40, 110))) - rng.uniform(0.8, 1.7), 0, 1)
-        other = np.broadcast_to(np.float32(paint(rng, 0.05, 0.7, 1.0)), albedo.shape)
+        other = paint(rng, 0.05, 0.7, 1.0)
         albedo = mix(albedo, other, 0.8 * specks)
     score = np.zeros(stage.size, np.float32)
     if rng.random() < 0.45:
@@ -93,15 +93,11 @@ def kernel(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         skin = skin + rng.uniform(0.05, 0.25) * np.sin(
             y * rng.uniform(6, 25) / np.sqrt(np.maximum(1.1 - x * x, 0.1)) + 2 * stage.broad
         )
-    brown = (
-        np.float32([0.34, 0.15, 0.06]) * rng.uniform(0.3, 1.8)
-        if rng.random() < 0.65
-        else np.float32(paint(rng, 0.04, 0.5, 1.0))
-    )
+    brown = rgb(0.34, 0.15, 0.06) * rng.uniform(0.3, 1.8) if rng.random() < 0.65 else paint(rng, 0.04, 0.5, 1.0)
     albedo = brown * np.clip(1 + skin, 0.2, 2)[..., None]
     if rng.random() < 0.6:
         end = step((0.62 + 0.05 * noise(rng, stage.size, pose.r * 0.15) - x) * pose.r, 0.06 * pose.r)
-        pale = tinted(1 + 0.2 * noise(rng, stage.size, max(1.0, pose.r / 30)), (0.5, 0.36, 0.2))
+        pale = dyed(1 + 0.2 * noise(rng, stage.size, max(1.0, pose.r / 30)), rgb(0.5, 0.36, 0.2))
         albedo = mix(albedo, pale.astype(np.float32), end * rng.uniform(0.4, 1))
     finish = Finish(rng.uniform(0.02, 0.5), rng.uniform(0.05, 0.6), False, rng.uniform(0.02, 0.3))
     solid = Solid(step(far, 1.4), height, albedo.astype(np.float32), finish, 0.4 * pose.r)
@@ -126,11 +122,7 @@ def bent_piece(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     height = height + rng.uniform(0, 0.03) * thick * noise(rng, stage.size, max(1.5, pose.r / 15))
     if rng.random() < 0.35:
         height = height + 0.05 * thick * np.sin((radius - bow) / thick * rng.uniform(8, 20))
-    pale = (
-        np.float32([0.75, 0.55, 0.3]) * rng.uniform(0.4, 1.1)
-        if rng.random() < 0.7
-        else np.float32(paint(rng, 0.05, 0.7, 0.9))
-    )
+    pale = rgb(0.75, 0.55, 0.3) * rng.uniform(0.4, 1.1) if rng.random() < 0.7 else paint(rng, 0.05, 0.7, 0.9)
     blotch = 1 + rng.uniform(0.02, 0.12) * noise(rng, stage.size, pose.r * 0.2) + 0.03 * stage.grain
     albedo = (pale * blotch[..., None]).astype(np.float32)
     finish = Finish(rng.uniform(0.02, 0.4), rng.uniform(0.05, 0.7), False, rng.uniform(0.02, 0.2))
@@ -153,14 +145,14 @@ def biscuit(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     crust = noise(rng, stage.size, pose.r * 0.12) + 0.6 * noise(rng, stage.size, max(1.0, pose.r * 0.03))
     height = dome(far, pose.r * rng.uniform(0.1, 0.9), pose.r * 0.2) + rng.uniform(0.003, 0.02) * pose.r * crust
     browned = np.clip(1 + far / (pose.r * rng.uniform(0.1, 0.5)), 0, 1) * rng.uniform(0, 0.6)
-    tone = np.float32([0.55, 0.33, 0.13]) * rng.uniform(0.25, 1.3)
-    albedo = tone * np.clip(1 + 0.12 * crust - browned, 0.2, 2)[..., None] * np.float32(tint(rng, 0.15))
+    tone = rgb(0.55, 0.33, 0.13) * rng.uniform(0.25, 1.3)
+    albedo = tone * np.clip(1 + 0.12 * crust - browned, 0.2, 2)[..., None] * tint(rng, 0.15)
     elements, plain = pose.apart(step(far)), None
     solid = Solid(step(far, 1.5), height, albedo.astype(np.float32), Finish(0.05, 0.2, False, 0.15), 0.15 * pose.r)
     if rng.random() < 0.4:  # chips of chocolate, seeds, grains of salt
         lumps = noise(rng, stage.size, pose.r * rng.uniform(0.03, 0.08)) - rng.uniform(0.7, 1.3)
         inside = step(-lumps * pose.r * 0.05, 1.2) * step(far + 0.1 * pose.r, 1.5)
-        dark = np.broadcast_to(np.float32([0.9, 0.6, 0.35]) * np.float32(rng.choice([0.04, 0.08, 0.7])), albedo.shape)
+        dark = rgb(0.9, 0.6, 0.35) * rng.choice([0.04, 0.08, 0.7])
         solid = Solid(
             solid.cover, height + 0.03 * pose.r * inside, mix(solid.albedo, dark, inside), solid.finish, solid.tall
         )
@@ -188,11 +180,7 @@ def wheel(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     away = (number % 1 - 0.5) * (2 * np.pi / spokes)
     spoke = np.maximum(np.abs(radius * np.sin(away)) - spoke_half, radius - r + rim_half) + 0.3 * wobble
     middle = radius - hub + wobble
-    colour = (
-        np.float32([0.7, 0.42, 0.12]) * rng.uniform(0.4, 1.1)
-        if rng.random() < 0.6
-        else np.float32(paint(rng, 0.02, 0.7, 0.9))
-    )
+    colour = rgb(0.7, 0.42, 0.12) * rng.uniform(0.4, 1.1) if rng.random() < 0.6 else paint(rng, 0.02, 0.7, 0.9)
     rough = rng.uniform(0, 0.015) * r * noise(rng, stage.size, r * 0.05)
     albedo = (colour * (1 + 0.06 * stage.broad + 0.05 * noise(rng, stage.size, r * 0.1))[..., None]).astype(np.float32)
     finish = Finish(rng.uniform(0.05, 0.5), rng.uniform(0.1, 0.8), False, 0.1)
@@ -215,7 +203,7 @@ def candle(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     cup = Solid(
         step(radius - r, 1.3),
         dome(np.abs(radius - (r + inner) / 2) - (r - inner) / 2, 0.05 * r, 0.06 * r),
-        (0.5, 0.5, 0.52),
+        rgb(0.5, 0.5, 0.52),
         Finish(0.7, 0.6, True),
         0.2 * r,
     )

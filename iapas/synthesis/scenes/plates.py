@@ -8,24 +8,24 @@ import cv2
 import numpy as np
 
 from iapas.synthesis.scenes.fasteners import material, metal
-from iapas.synthesis.scenes.grounds import paint
+from iapas.synthesis.scenes.grounds import dyed, paint
 from iapas.synthesis.scenes.poses import Pose, box, dome, length, polygon, stencil
 from iapas.synthesis.scenes.prints import line, text
 from iapas.synthesis.scenes.studio import Drawn, Solid, Stage, soften
-from iapas.synthesis.texture import Map, Rng, mix, noise, step, tinted
+from iapas.synthesis.texture import Map, Rng, mix, noise, step
 from iapas.types import BoolMap
 
 _TILE = 384
 
 
-def face(rng: Rng, stage: Stage, pose: Pose, colour: tuple[float, float, float]) -> Map:
+def face(rng: Rng, stage: Stage, pose: Pose, colour: Map) -> Map:
     """The colour of a rolled, brushed or painted face, (H, W, 3): streaks along the part, faint stains."""
-    streaks = np.zeros(stage.size, np.float32)
+    streaks: Map = np.zeros(stage.size, np.float32)
     if rng.random() < 0.6:
         bar = np.interp(pose.y / pose.r, np.linspace(-3, 3, 700), rng.standard_normal(700))
         streaks = rng.uniform(0.01, 0.12) * bar * (1 + 0.5 * stage.broad)
     stains = rng.uniform(0, 0.08) * noise(rng, stage.size, pose.r * rng.uniform(0.1, 0.5))
-    return tinted(np.maximum(1 + streaks + stains, 0.1).astype(np.float32), colour)
+    return dyed(np.maximum(1 + streaks + stains, 0.1).astype(np.float32), colour)
 
 
 def _outline(rng: Rng, r: float) -> Callable[[Map, Map], Map]:
@@ -85,7 +85,7 @@ def stamped(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     flat = dome(far, 0.04 * pose.r, 0.05 * pose.r)
     albedo = face(rng, stage, pose, colour)
     sunk = rng.choice([-1, 1]) * rng.uniform(0.008, 0.03) * pose.r * soften(ink, 0.004 * pose.r)
-    tone = np.broadcast_to(np.float32(paint(rng, 0.01, 0.7, 0.5)), albedo.shape)
+    tone = paint(rng, 0.01, 0.7, 0.5)
     filled = mix(albedo, tone, ink * rng.uniform(0.5, 0.95)) if rng.random() < 0.5 else albedo
     corner = length(np.abs(pose.x) - 0.88 * pose.r, np.abs(pose.y) - 0.45 * pose.r) - 0.05 * pose.r
     rivets = dome(corner, 0.05 * pose.r, 0.04 * pose.r) * (1 if rng.random() < 0.5 else -1)
@@ -132,7 +132,8 @@ def milled(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     height = dome(far, 0.04 * r, 0.1 * r, 1.0)
     before = height
     through = np.full(stage.size, 9, np.float32)
-    shade, taken = np.ones(stage.size, np.float32), np.zeros(stage.size, bool)
+    shade: Map = np.ones(stage.size, np.float32)
+    taken = np.zeros(stage.size, bool)
     for _ in range(int(rng.integers(2, 10))):
         x, y = pose.x - r * rng.uniform(-0.75, 0.75), pose.y - r * rng.uniform(-0.5, 0.5)
         if rng.random() < 0.5:
@@ -194,7 +195,7 @@ def mesh(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
 def cut_sheet(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     """Brackets, keys, combs, lead frames: an outline cut or punched from a sheet, symmetric or not."""
     colour, finish = material(rng)
-    tile = np.zeros((_TILE, _TILE), np.uint8)
+    tile: Map = np.zeros((_TILE, _TILE), np.uint8)
     kind = int(rng.integers(4))
     if kind == 0:
         _comb(rng, tile)
@@ -202,9 +203,10 @@ def cut_sheet(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         _key(rng, tile)
     else:
         for _ in range(int(rng.integers(2, 6))):
-            corner, span = rng.uniform(0.05, 0.6, 2), rng.uniform(0.15, 0.6, 2)
-            ends = np.clip(np.concatenate([corner, corner + span]), 0.03, 0.97) * _TILE
-            first, second = tuple(ends[:2].astype(int)), tuple(ends[2:].astype(int))
+            begin = rng.uniform(0.05, 0.6, 2)
+            first, second = (
+                (np.clip(at, 0.03, 0.97) * _TILE).astype(int) for at in (begin, begin + rng.uniform(0.15, 0.6, 2))
+            )
             cv2.rectangle(tile, (int(first[0]), int(first[1])), (int(second[0]), int(second[1])), 255, -1)
         if kind == 2:
             tile = np.maximum(tile, tile[:, ::-1])
@@ -214,9 +216,8 @@ def cut_sheet(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
             cv2.circle(tile, (int(column), int(row)), int(rng.uniform(0.02, 0.045) * _TILE), 0, -1)
     corner = int(rng.choice([1, 5, 13]))
     round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (corner, corner))
-    tile = cv2.morphologyEx(
-        cv2.GaussianBlur(cv2.morphologyEx(tile, cv2.MORPH_OPEN, round_), (0, 0), 1.0), cv2.MORPH_CLOSE, round_
-    )
+    tile = cv2.GaussianBlur(cv2.morphologyEx(tile, cv2.MORPH_OPEN, round_), (0, 0), 1.0)
+    tile = cv2.morphologyEx(tile, cv2.MORPH_CLOSE, round_)
     deep = cv2.distanceTransform((tile > 127).astype(np.uint8), cv2.DIST_L2, 5)
     cover = stencil(pose, tile) / 255
     inside = stencil(pose, deep) * pose.r * 2 / _TILE

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from iapas.synthesis.texture import Map, Rng, grid
+from iapas.synthesis.texture import Map, Rng
 from iapas.types import BoolMap
 
 
@@ -29,10 +29,11 @@ class Pose:
     count: int = 1
 
     def vary(self, rng: Rng, spread: float) -> Map:
-        """1, a little more or less from part to part: (H, W), or a number for a single part."""
+        """1, a little more or less from part to part: (H, W), or (1, 1) for a single part."""
         if self.cell is None:
-            return np.float32(1 + spread * rng.normal())
-        return (1 + spread * rng.standard_normal(self.count, dtype=np.float32))[self.cell]
+            return np.full((1, 1), 1 + spread * rng.normal(), np.float32)
+        one: Map = (1 + spread * rng.standard_normal(self.count, dtype=np.float32))[self.cell]
+        return one
 
     def apart(self, cover: Map) -> list[BoolMap]:
         """``cover`` split into the parts of the tray; nothing for a single part, which can't be missing."""
@@ -59,14 +60,14 @@ def single(rng: Rng, size: tuple[int, int], aspect: float = 1.0, turn: bool = Tr
     r = fill * float(np.min(np.array(size) / 2 / reach))
     slack = np.abs(np.array(size) / 2 - reach * r)
     shift = slack * rng.uniform(-1, 1, 2) * rng.uniform(0, 1)
-    rows, columns = grid(size)
+    rows, columns = _axes(size)
     y0, x0 = rows - np.float32(size[0] / 2 + shift[0]), columns - np.float32(size[1] / 2 + shift[1])
     return Pose(_turned(x0, y0, cos, sin), _turned(y0, -x0, cos, sin), r)
 
 
 def tray(rng: Rng, size: tuple[int, int], aspect: float = 1.0, turn: bool = False) -> Pose:
     """Equal parts in rows; with ``turn`` each lies as it fell."""
-    rows, columns = grid(size)
+    rows, columns = _axes(size)
     tilt = rng.integers(2) * np.pi / 2 + rng.normal(0, 0.04)
     x0, y0 = columns - np.float32(size[1] / 2), rows - np.float32(size[0] / 2)
     x, y = _turned(x0, y0, np.cos(tilt), np.sin(tilt)), _turned(y0, -x0, np.cos(tilt), np.sin(tilt))
@@ -90,13 +91,19 @@ def tray(rng: Rng, size: tuple[int, int], aspect: float = 1.0, turn: bool = Fals
     return Pose(x * cos + y * sin, y * cos - x * sin, r, cell, count)
 
 
+def _axes(size: tuple[int, int]) -> tuple[Map, Map]:
+    """Rows and columns as (H, 1) and (1, W)."""
+    return np.arange(size[0], dtype=np.float32)[:, None], np.arange(size[1], dtype=np.float32)[None]
+
+
 def _turned(a: Map, b: Map, cos: float, sin: float) -> Map:
     return (a * np.float32(cos) + b * np.float32(sin)).astype(np.float32)
 
 
 def length(x: Map, y: Map) -> Map:
     """Distance from the origin."""
-    return np.sqrt(x * x + y * y)
+    far: Map = np.sqrt(x * x + y * y)
+    return far
 
 
 def box(x: Map, y: Map, half_x: float, half_y: float, corner: float = 0.0) -> Map:

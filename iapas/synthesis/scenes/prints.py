@@ -101,9 +101,9 @@ def _bars(rng: Rng, tile: Map) -> None:
         code = rng.integers(0, 2, (count, count))
         code[0], code[:, 0] = 1, 1
         wide = high = int(rng.uniform(0.12, 0.3) * side)
-    code = cv2.resize((255 * code).astype(np.uint8), (wide, high), interpolation=cv2.INTER_NEAREST)
+    drawn = cv2.resize((255 * code).astype(np.uint8), (wide, high), interpolation=cv2.INTER_NEAREST)
     row, left = (int(rng.uniform(0.05, 0.95) * (side - v)) for v in (high, wide))
-    tile[row : row + high, left : left + wide] = code
+    tile[row : row + high, left : left + wide] = drawn
 
 
 def _logo(rng: Rng, tile: Map) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from iapas.synthesis.scenes.fasteners import material, metal
-from iapas.synthesis.scenes.grounds import paint
+from iapas.synthesis.scenes.grounds import dyed, paint
 from iapas.synthesis.scenes.poses import Pose, box, dome
 from iapas.synthesis.scenes.studio import Drawn, Finish, Solid, Stage
-from iapas.synthesis.texture import Rng, noise, step, tinted
+from iapas.synthesis.texture import Rng, noise, step
 
 
 def zipper(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
@@ -21,13 +21,13 @@ def zipper(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     seam = step(np.abs(np.abs(pose.y) - 1.9 * half) - 0.06 * half, 1.5) * (
         0.5 + 0.5 * np.sin(2 * np.pi * pose.x / (3 * thread))
     )
-    colour = np.float32(paint(rng, 0.01, 0.6, 1.0))
-    cloth = tinted(
+    colour = paint(rng, 0.01, 0.6, 1.0)
+    cloth = dyed(
         (1 + 0.12 * weave + 0.05 * stage.broad + 0.1 * stage.grain * 0.5).astype(np.float32),
-        tuple(float(v) for v in colour),
+        colour,
     )
     fabric = Solid(step(tape, 1.5), 0.3 * weave + thread * 0.3 * seam, cloth, Finish(0.03, 0.2, False, 0.2), 0.06 * r)
-    tin, shine = metal(rng) if rng.random() < 0.6 else (tuple(float(v) for v in colour * 1.3), Finish(0.3, 0.6))
+    tin, shine = metal(rng) if rng.random() < 0.6 else (colour * 1.3, Finish(0.3, 0.6))
     number = np.round(pose.x / pitch)
     side = 1 - 2 * (np.abs(number) % 2)
     x, y = pose.x - number * pitch, pose.y * side

@@ -14,10 +14,9 @@ import numpy as np
 
 from iapas.synthesis.scene import Scene
 from iapas.synthesis.scenes.grounds import draw_ground
-from iapas.synthesis.texture import Map, Rng, grid, mix, noise
+from iapas.synthesis.texture import Map, Rng, noise
 from iapas.types import BoolMap
 
-Colour = tuple[float, float, float]
 _BALL = 64  # pixels across a ball that shows how a material looks from each side
 
 
@@ -62,11 +61,11 @@ class Finish:
 
 @dataclass(frozen=True)
 class Solid:
-    """A thing: where it is (0..1), how high (pixels), its colour (H, W, 3) or one for all, and its material."""
+    """A thing: where it is (0..1), how high (pixels), its colour, (H, W, 3) or (3,) for one, and its material."""
 
     cover: Map
     height: Map
-    albedo: Map | Colour
+    albedo: Map
     finish: Finish = Finish()
     tall: float = 4.0
 
@@ -93,7 +92,8 @@ def set_up(rng: Rng, size: tuple[int, int], ground: str | None = None) -> Stage:
         lamps.append(
             Lamp(towards, float(rng.uniform(0.03, 0.5) ** 1.5), float(1.0 if k == 0 else rng.uniform(0.1, 0.7)))
         )
-    rows, columns = grid(size)
+    rows = np.arange(size[0], dtype=np.float32)[:, None]
+    columns = np.arange(size[1], dtype=np.float32)[None]
     slope = rng.uniform(0, 0.25) * ((rows / size[0] - 0.5) * light[0] + (columns / size[1] - 0.5) * light[1])
     return Stage(
         size,
@@ -172,20 +172,22 @@ def shaded(stage: Stage, solid: Solid, where: tuple[slice, slice]) -> Map:
     looks = cv2.remap(ball(stage, solid.finish), across, along, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     reach = max(1.0, min(stage.size) / 64)
     lit = 1 - np.clip((soften(plain, reach) - plain) / np.float32(2.5 * reach), 0, 0.7)  # hollows are darker
-    own, mirrored = looks[..., :1] * lit[..., None], looks[..., 1:] * lit[..., None]
-    albedo = solid.albedo[where] if isinstance(solid.albedo, np.ndarray) else np.float32(solid.albedo)
-    colour: Map = albedo.astype(np.float32) * own + mirrored
-    return colour
+    own, mirrored = (cv2.merge([side * lit] * 3) for side in cv2.split(looks))
+    albedo = solid.albedo[where] if solid.albedo.ndim == 3 else solid.albedo
+    own *= albedo.astype(np.float32)
+    own += mirrored
+    return own
 
 
 def shadowed(stage: Stage, below: Map, cover: Map, tall: float, where: tuple[slice, slice]) -> Map:
     """``below`` with the shadow of something ``tall`` (pixels) that stands there, of rows and columns ``where``."""
     cover = cover[where].astype(np.float32)
-    move = np.float32([[1, 0, -stage.light[1] * tall], [0, 1, -stage.light[0] * tall]])
+    move = np.array([[1, 0, -stage.light[1] * tall], [0, 1, -stage.light[0] * tall]], np.float32)
     cast = cv2.warpAffine(cover, move, cover.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
     dark = np.float32(stage.shadow) * soften(cast, 0.4 + stage.soft * tall)
     near = np.float32(0.6 * stage.shadow) * soften(cover, 0.5 + 0.25 * tall)
-    dimmed: Map = below[where] * ((1 - dark) * (1 - near))[..., None]
+    left = (1 - dark) * (1 - near)
+    dimmed: Map = below[where] * cv2.merge([left] * 3)
     return dimmed
 
 
@@ -202,7 +204,10 @@ def laid(stage: Stage, below: Map, solids: Sequence[Solid]) -> Map:
             colour[where] = shadowed(stage, colour, solid.cover, solid.tall, where)
         pad = 4
         where = slice(max(0, top - pad), top + high + pad), slice(max(0, left - pad), left + wide + pad)
-        colour[where] = mix(colour[where], shaded(stage, solid, where), solid.cover[where].astype(np.float32))
+        above = shaded(stage, solid, where)
+        above -= colour[where]
+        above *= cv2.merge([solid.cover[where].astype(np.float32)] * 3)
+        colour[where] += above
     return colour
 
 
@@ -223,5 +228,5 @@ def to_scene(stage: Stage, kind: str, drawn: Drawn) -> Scene:
 
 
 def _lit(stage: Stage, colour: Map) -> Map:
-    lit: Map = np.maximum(colour * stage.lit[..., None].astype(np.float32), np.float32(0.001))
-    return lit.astype(np.float32)
+    lit = colour * cv2.merge([stage.lit.astype(np.float32)] * 3)
+    return np.maximum(lit, np.float32(0.001))
