@@ -79,6 +79,10 @@ def toned(grey: Map, amount: Map, below: tuple[float, float, float], above: tupl
 def finished(rng: Rng, look: Look, kind: str) -> Scene:
     """The surface below a lamp, with the oddities that a clean picture may show."""
     size = look.colour.shape[:2]
+    if chance(rng, 0.12):
+        look = _slanted(rng, look)
+    if chance(rng, 0.05):
+        look = _near(rng, look)
     gain = _lamp(rng, size) * np.float32(min(1.0, 0.55 / max(float(look.colour.mean()), 1e-3)))
     add: Map | None = None
     for share, oddity in ((0.22, _shadow), (0.30, _stains), (0.18, _seam), (0.15, _strip), (0.12, _dust)):
@@ -95,6 +99,36 @@ def finished(rng: Rng, look: Look, kind: str) -> Scene:
             bare += on_all(add)
     scene = Scene(colour, kind, None, look.elements, bare, look.light)
     return _framed(rng, scene) if chance(rng, 0.13) else scene
+
+
+def _slanted(rng: Rng, look: Look) -> Look:
+    """The surface seen at a slant: it is smaller at one side than at the other."""
+    high, wide = look.colour.shape[:2]
+    frame = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float32)
+    inner = frame + (frame.mean(0) - frame) * rng.uniform(0, 0.45, (4, 1)).astype(np.float32)
+    turn = cv2.getPerspectiveTransform(inner, frame)
+
+    def seen(values: Map, how: int) -> Map:
+        return cv2.warpPerspective(values, turn, (wide, high), flags=how, borderMode=cv2.BORDER_REFLECT)
+
+    elements = [seen(element.astype(np.uint8), cv2.INTER_NEAREST) > 0 for element in look.elements]
+    return replace(
+        look,
+        colour=seen(look.colour, cv2.INTER_LINEAR),
+        bare=None if look.bare is None else seen(look.bare, cv2.INTER_LINEAR),
+        elements=tuple(element for element in elements if element.any()),
+    )
+
+
+def _near(rng: Rng, look: Look) -> Look:
+    """The surface is out of focus towards one side."""
+    size = look.colour.shape[:2]
+    share, across = (
+        np.clip(_ramp(rng, size) + np.float32(between(rng, -0.2, 0.6)), 0, 1),
+        spread(rng, 1, 4) * unit(size),
+    )
+    bare = None if look.bare is None else laid(look.bare, blurred(look.bare, across), share)
+    return replace(look, colour=laid(look.colour, blurred(look.colour, across), share), bare=bare)
 
 
 def _ramp(rng: Rng, size: Size, angle: float | None = None) -> Map:
