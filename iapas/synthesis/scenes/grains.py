@@ -60,8 +60,9 @@ def hue(rng: Rng, hues: tuple[float, float], saturation: tuple[float, float]) ->
 
 
 def any_hue(rng: Rng) -> Tint:
-    """Any colour of mean 1, pale ones as often as deep ones."""
-    return hue(rng, (0, 1), (0, 0.8))
+    """Any colour of mean 1, pale ones more often than deep ones."""
+    deep = 0.85 * between(rng, 0, 1) ** 2
+    return hue(rng, (0, 1), (deep, deep))
 
 
 def white(rng: Rng, size: Size) -> Map:
