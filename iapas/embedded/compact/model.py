@@ -1,0 +1,53 @@
+"""The network as it ships: an ONNX file, run by OpenCV."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+import cv2
+import numpy as np
+
+from iapas.embedded.compact.picture import PATCH, STRIDE, cells, pixels, planes
+from iapas.embedded.words import ATTRIBUTES
+from iapas.types import FloatMap
+
+TERMS = tuple(ATTRIBUTES)
+FILE = "compact.onnx"
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the network says of a picture: ``wrong`` (h, w) float32, log odds of a defect at each pixel; ``terms``
+    (len(TERMS), h, w) float32, for each attribute the log odds that it holds of the defect, if there is one.
+    """
+
+    wrong: FloatMap
+    terms: FloatMap
+
+
+class CompactModel:
+    """Loaded when first asked. One thread at a time; a process of its own has its own."""
+
+    def __init__(self, weights: bytes | None = None) -> None:
+        self._weights = weights
+        self._network: cv2.dnn.Net | None = None
+
+    def __call__(self, work: FloatMap) -> Sight:
+        """Look at a picture, (h, w, 3) float32 RGB in 0..1, at its own resolution."""
+        height, width = work.shape[:2]
+        fitting = (max(1, round(width / STRIDE)) * STRIDE, max(1, round(height / STRIDE)) * STRIDE)
+        seen = work if fitting == (width, height) else cv2.resize(work, fitting, interpolation=cv2.INTER_LINEAR)
+        network = self._loaded()
+        network.setInput(cells(planes(seen))[None], "cells")
+        wrong, terms = network.forward(["wrong", "terms"])
+        grid = (fitting[0] // PATCH, fitting[1] // PATCH)
+        whole = cv2.resize(pixels(wrong.reshape(-1, grid[1], grid[0])), (width, height), interpolation=cv2.INTER_LINEAR)
+        named = [cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in terms.reshape(-1, grid[1], grid[0])]
+        return Sight(whole, np.stack(named))
+
+    def _loaded(self) -> cv2.dnn.Net:
+        if self._network is None:
+            data = self._weights or (files("iapas.embedded.compact") / FILE).read_bytes()
+            self._network = cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
+        return self._network

@@ -1,0 +1,90 @@
+"""A bank of generated pictures on disk, so that several trainings share the cost of generating."""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from iapas import __version__
+from iapas.embedded.words import ATTRIBUTES
+from iapas.errors import UsageError
+from iapas.files.atomic import write_text
+from iapas.synthesis.sample import draw
+
+log = logging.getLogger("iapas")
+
+TERMS = tuple(ATTRIBUTES)
+MOST_DEFECTS = 6  # of one picture
+CHUNK = 64  # pictures between two notes of how far it is
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Memory-mapped: ``images`` (N, S, S, 3) uint8 RGB; ``labels`` (N, S, S) uint8, 0 normal, k the k-th defect;
+    ``says`` (N, MOST_DEFECTS, len(TERMS)) int8: 1 an attribute holds of the defect, -1 it does not, 0 not known.
+    """
+
+    images: Array
+    labels: Array
+    says: Array
+
+
+def make_bank(folder: Path, count: int, side: int, seed: int, processes: int = 1) -> Bank:
+    """Generate ``count`` pictures of ``side`` squared into ``folder``; goes on where it stopped.
+
+    Picture k is ``draw(seed + k)``. Raises UsageError for a folder that holds another bank.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    note = folder / "bank.json"
+    told = {"count": count, "side": side, "seed": seed, "terms": list(TERMS), "version": __version__}
+    done = 0
+    if note.exists():
+        before = json.loads(note.read_text())
+        done = int(before.pop("done"))
+        if before != told:
+            raise UsageError(f"{folder} holds another bank: {before}; take another folder")
+    shapes = {"images": (count, side, side, 3), "labels": (count, side, side), "says": (count, MOST_DEFECTS, len(TERMS))}
+    maps = {name: _mapped(folder / f"{name}.npy", shape, name == "says", bool(done)) for name, shape in shapes.items()}
+    if done < count:
+        for at, (image, labels, says) in enumerate(_generated(range(seed + done, seed + count), side, processes), done):
+            maps["images"][at], maps["labels"][at], maps["says"][at] = image, labels, says
+            if (at + 1) % CHUNK == 0 or at + 1 == count:
+                for array in maps.values():
+                    array.flush()
+                write_text(note, json.dumps({**told, "done": at + 1}) + "\n")
+                log.info("bank: %d of %d pictures", at + 1, count)
+    return Bank(**maps)
+
+
+def _mapped(path: Path, shape: tuple[int, ...], signed: bool, there: bool) -> np.memmap[Any, Any]:
+    kind = np.int8 if signed else np.uint8
+    return np.lib.format.open_memmap(path, "r+" if there else "w+", dtype=kind, shape=None if there else shape)
+
+
+def _generated(seeds: range, side: int, processes: int) -> Iterator[tuple[Array, Array, Array]]:
+    jobs = ((seed, side) for seed in seeds)
+    if processes <= 1:
+        yield from map(_one, jobs)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        yield from pool.imap(_one, jobs, chunksize=16)
+
+
+def _one(job: tuple[int, int]) -> tuple[Array, Array, Array]:
+    seed, side = job
+    sample = draw(seed, (side, side))
+    says = np.zeros((MOST_DEFECTS, len(TERMS)), np.int8)
+    for k, defect in enumerate(sample.defects[:MOST_DEFECTS]):
+        for name, holds in defect.attributes.items():
+            says[k, TERMS.index(name)] = 1 if holds else -1
+    return sample.image, sample.labels, says

@@ -1,0 +1,58 @@
+"""The taught network as an ONNX file of half-precision weights."""
+
+from __future__ import annotations
+
+import copy
+import io
+import warnings
+
+import numpy as np
+import torch
+from torch import nn
+
+from iapas.embedded.compact.picture import CHANNELS, PATCH
+from iapas.training.compact.network import CompactNet
+
+
+def to_onnx(network: CompactNet) -> bytes:
+    """An ONNX file: input "cells" (1, 80, h, w), outputs "wrong" (1, 16, h, w) and "terms" (1, T, h, w), float32."""
+    plain = copy.deepcopy(network).cpu().eval()
+    fold(plain)
+    example = torch.zeros(1, CHANNELS * PATCH**2, 64, 64)
+    names = ["cells", "wrong", "terms"]
+    free = {name: {2: "h", 3: "w"} for name in names}
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter without onnxscript is called old; it writes the simpler graph
+        torch.onnx.export(
+            plain, (example,), file, dynamo=False, input_names=names[:1], output_names=names[1:], dynamic_axes=free,
+            opset_version=17,
+        )
+    return file.getvalue()
+
+
+def fold(module: nn.Module) -> None:
+    """Fold every batch normalisation into the convolution before it, in place."""
+    for child in module.children():
+        fold(child)
+        if isinstance(child, nn.Sequential):
+            for k in range(len(child) - 1):
+                if isinstance(child[k], nn.Conv2d) and isinstance(child[k + 1], nn.BatchNorm2d):
+                    child[k] = nn.utils.fusion.fuse_conv_bn_eval(child[k], child[k + 1])
+                    child[k + 1] = nn.Identity()
+
+
+def greatest_difference(network: CompactNet, onnx: bytes, shapes: tuple[tuple[int, int], ...] = ((64, 64), (48, 84))) -> float:
+    """Between the logits of torch and of OpenCV, over random input."""
+    import cv2
+
+    run = cv2.dnn.readNetFromONNX(np.frombuffer(onnx, np.uint8))
+    worst = 0.0
+    for shape in shapes:
+        given = np.random.default_rng(0).standard_normal((1, CHANNELS * PATCH**2, *shape)).astype(np.float32)
+        run.setInput(given, "cells")
+        with torch.no_grad():
+            expected = network.cpu().eval()(torch.from_numpy(given))
+        for got, wanted in zip(run.forward(["wrong", "terms"]), expected, strict=True):
+            worst = max(worst, float(np.abs(got - wanted.numpy()).max()))
+    return worst

@@ -1,0 +1,180 @@
+"""How the compact model is taught: focal cross entropy and Dice for "any defect", cross entropy for attributes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from iapas.core.metrics import judge, rank_values
+from iapas.files.atomic import write_text
+from iapas.training.compact.bank import TERMS, Bank
+from iapas.training.compact.batches import Batch, batch, draw_batch
+from iapas.training.compact.network import CompactNet
+
+log = logging.getLogger("iapas")
+
+HELD_OUT = 400  # the bank's last pictures: never trained on
+KEPT = 1e-3  # of each step in the running mean of weights that is exported
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the model is taught."""
+
+    steps: int = 5000
+    seed: int = 0
+    rate: float = 2e-3
+    decay: float = 0.02
+    pixels: int = 8 * 192 * 192
+    """Pixels of a batch."""
+    sides: tuple[tuple[float, int], ...] = ((0.5, 128), (0.85, 192), (1.0, 256))
+    """Up to which share of the steps crops have which side."""
+    widths: tuple[int, int, int] = (48, 80, 120)
+    rarity: bool = True
+    focus: float = 1.0
+    """Exponent of the focal loss; 0 is cross entropy."""
+    dice: float = 0.5
+    """Weight of the Dice loss."""
+    terms: float = 0.5
+    """Weight of the attributes."""
+    save_every: int = 250
+
+
+def teach(bank: Bank, recipe: Recipe, out: Path, stop: Callable[[], bool] = lambda: False) -> CompactNet:
+    """Teach a network from the bank; checkpoints and log.jsonl lie in ``out``, and the same call goes on where it stopped.
+
+    Returned is the running mean of the weights, in eval mode.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = CompactNet(len(TERMS), recipe.widths, recipe.rarity).to(device, memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(_groups(network, recipe.decay), recipe.rate)
+    mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=_towards, use_buffers=True)
+    state = {"network": network, "optimiser": optimiser, "mean": mean}
+    write_text(out / "recipe.json", json.dumps(asdict(recipe), indent=1) + "\n")
+    saved = out / "checkpoint.pt"
+    begin = 0
+    if saved.exists():
+        loaded = torch.load(saved, map_location=device, weights_only=True)
+        begin = int(loaded["step"])
+        for name, part in state.items():
+            part.load_state_dict(loaded[name])
+    network.train()
+    losses: list[list[float]] = []
+    started = time.monotonic()
+    for step, given in _ahead(bank, recipe, begin):
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.rate * _schedule(step / recipe.steps)
+        parts = _losses(network, given, recipe, device)
+        optimiser.zero_grad()
+        sum(parts).backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        mean.update_parameters(network)
+        losses.append([part.item() for part in parts])
+        done = step + 1
+        stopped = stop()
+        if done % recipe.save_every == 0 or done == recipe.steps or stopped:
+            network.eval()
+            row = {"step": done, "loss": np.mean(losses, 0).round(5).tolist(), "seconds": round(time.monotonic() - started)}
+            if done % (4 * recipe.save_every) == 0 or done == recipe.steps:
+                row["held_out_ap"] = round(held_out_ap(mean.module, bank, device), 4)
+            network.train()
+            losses = []
+            log.info("%s", row)
+            with (out / "log.jsonl").open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            torch.save({"step": done, **{name: part.state_dict() for name, part in state.items()}}, saved)
+        if stopped:
+            break
+    finished: CompactNet = mean.module
+    return finished.eval()
+
+
+def held_out_ap(network: CompactNet, bank: Bank, device: str, count: int = 200) -> float:
+    """Pixel AP over pictures of the bank that were never trained on."""
+    network.eval()
+    scores, truths = [], []
+    first = len(bank.images) - HELD_OUT
+    for at in range(first, first + min(count, HELD_OUT), 8):
+        rows = [(np.asarray(bank.images[k], np.float32) / np.float32(255), bank.labels[k], bank.says[k]) for k in range(at, at + 8)]
+        given = batch(rows)
+        with torch.no_grad():
+            wrong, _ = network(torch.from_numpy(given.cells).to(device))
+        scores.append(wrong.float().cpu().numpy())
+        truths.append(given.any > 0)
+    steps, totals = rank_values(np.concatenate(scores).ravel(), np.concatenate(truths).ravel())
+    return judge([steps], totals).ap
+
+
+@torch.no_grad()
+def _towards(mean: Any, now: Any, count: torch.Tensor) -> None:
+    """A running mean that starts short, so that first weights do not linger."""
+    share = max(KEPT, 10 / (10 + float(count)))
+    for old, new in zip(mean, now, strict=True):
+        if old.is_floating_point():
+            old.lerp_(new, share)
+        else:
+            old.copy_(new)
+
+
+def _ahead(bank: Bank, recipe: Recipe, begin: int) -> Iterator[tuple[int, Batch]]:
+    """The batches from ``begin`` on, each made while the network learns from the one before."""
+    chosen = range(len(bank.images) - HELD_OUT)
+
+    def make(step: int) -> Batch:
+        side = next(side for share, side in recipe.sides if step < share * recipe.steps)
+        return draw_batch(bank, chosen, max(2, recipe.pixels // side**2), side, (recipe.seed, step))
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(make, begin) if begin < recipe.steps else None
+        for step in range(begin, recipe.steps):
+            assert waiting is not None
+            given = waiting.result()
+            waiting = pool.submit(make, step + 1) if step + 1 < recipe.steps else None
+            yield step, given
+
+
+def _losses(network: CompactNet, given: Batch, recipe: Recipe, device: str) -> tuple[torch.Tensor, ...]:
+    cells = torch.from_numpy(given.cells).to(device, memory_format=torch.channels_last)
+    truth, says, weight = (torch.from_numpy(part).to(device) for part in given[1:])
+    with torch.autocast(device, torch.bfloat16):
+        wrong, attributes = network(cells)
+    wrong, attributes = wrong.float(), attributes.float()
+    entropy = nn.functional.binary_cross_entropy_with_logits(wrong, truth, reduction="none")
+    chance = torch.sigmoid(wrong)
+    if recipe.focus:
+        entropy = entropy * (1 - torch.exp(-entropy)) ** recipe.focus
+    overlap, both = (chance * truth).sum((1, 2, 3)), (chance + truth).sum((1, 2, 3))
+    has = truth.amax((1, 2, 3))
+    dice = (has * (1 - 2 * overlap / (both + 1))).sum() / (has.sum() + 1)
+    known = (says != 0) * weight
+    terms = nn.functional.binary_cross_entropy_with_logits(attributes, (says > 0).float(), reduction="none")
+    said = (terms * known).sum() / (known.sum() + 1)
+    return 10 * entropy.mean(), recipe.dice * dice, recipe.terms * said
+
+
+def _groups(network: CompactNet, decay: float) -> list[dict[str, Any]]:
+    """Weights decay; offsets and scales do not."""
+    parameters = list(network.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _schedule(share: float) -> float:
+    """Share of the full rate: up over the first 3 %, then down along a cosine."""
+    return min(1.0, share / 0.03 + 0.01) * 0.5 * (1 + math.cos(math.pi * share))
