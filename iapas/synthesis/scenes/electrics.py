@@ -24,7 +24,7 @@ def _strands(rng: Rng, pose: Pose, r: float, stage: Stage) -> Solid:
     """A bundle of wires cut across: bright uneven discs with dark gaps."""
     pitch = r * rng.uniform(0.12, 0.32)
     wobble = np.float32(0.25 * pitch)
-    x = pose.x + wobble * noise(rng, stage.size, 2.2 * pitch)
+    x: Map = pose.x + wobble * noise(rng, stage.size, 2.2 * pitch)
     y = pose.y + wobble * noise(rng, stage.size, 2.2 * pitch)
     row = np.round(y / np.float32(0.866 * pitch))
     x = x + 0.5 * pitch * (row % 2)

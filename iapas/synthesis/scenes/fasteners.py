@@ -78,7 +78,7 @@ def nut(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     body = Solid(step(far, 1.3) * (1 - hole), height * pose.vary(rng, 0.03) + thread, colour, finish, high * 0.5)
     depth = Solid(hole * (1.0 if rng.random() < 0.5 else 0.0), 0 * radius, rgb(0.01, 0.01, 0.01), Finish(0.1), 0)
     solids = [body, depth] if rng.random() < 0.6 else [body]
-    return Drawn(solids if pose.cell is None else [body], pose.apart(body.cover), ())
+    return Drawn(solids if pose.cell is None else [body], pose.apart(body.cover))
 
 
 def screw_head(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
@@ -108,7 +108,7 @@ def screw_head(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     face = sheen(rng, pose, colour) if rng.random() < 0.5 else colour
     head = Solid(step(radius - r * (0.75 if washer else 1), 1.3), height, face, finish, high * 0.8)
     if not washer:
-        return Drawn([head], pose.apart(head.cover), ())
+        return Drawn([head], pose.apart(head.cover))
     under, shine = metal(rng)
     ring = Solid(step(radius - r, 1.3), dome(radius - r, 0.04 * r, 0.08 * r), under, shine, 0.1 * r)
     return Drawn([ring, head], [head.cover > 0.5], [ring])
@@ -149,7 +149,7 @@ def screw_side(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         height = np.where(at < -1 + head_long, np.sqrt(np.maximum(flat * flat - y * y, 0)), height)
     cover = step(np.abs(y) - half, 1.3) * (half > 0)
     body = Solid(cover, height.astype(np.float32), colour, finish, shank * 0.9)
-    return Drawn([body], pose.apart(cover), ())
+    return Drawn([body], pose.apart(cover))
 
 
 def gear(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
@@ -178,7 +178,7 @@ def gear(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     number = np.floor((angle + np.pi + np.pi / teeth) / (2 * np.pi / teeth)).astype(np.int32) % teeth
     tooth = (whole > 0.5) & (radius > r - tall)
     if pose.cell is not None:
-        return Drawn([body], pose.apart(whole), ())
+        return Drawn([body], pose.apart(whole))
     return Drawn([body], [tooth & (number == k) for k in range(teeth)], [Solid(gaps, height, face, finish, 0.15 * r)])
 
 
@@ -200,7 +200,7 @@ def ring(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     face = sheen(rng, pose, colour) if finish.metal and kind > 0.4 else colour
     body = Solid(step(far, 1.3), height * pose.vary(rng, 0.03), face, finish, 0.08 * r)
     if pose.cell is not None or half < 0.2 * r or rng.random() < 0.4:
-        return Drawn([body], pose.apart(body.cover), ())
+        return Drawn([body], pose.apart(body.cover))
     count = int(rng.integers(3, 17))
     angle = (np.arctan2(pose.y, pose.x) + np.pi) / (2 * np.pi / count)
     near = (angle % 1 - 0.5) * (2 * np.pi / count)
@@ -236,7 +236,7 @@ def spring(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         cover = step(away - wire, 1.3) * inside
         shade = colour * (0.5 if sign < 0 else 1.0)
         solids.append(Solid(cover, height, shade, finish, wire * 1.2))
-    return Drawn(solids, pose.apart(np.maximum(solids[0].cover, solids[1].cover)), ())
+    return Drawn(solids, pose.apart(np.maximum(solids[0].cover, solids[1].cover)))
 
 
 def cylinder(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
@@ -260,4 +260,4 @@ def cylinder(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     )
     cover = step(np.abs(pose.y) - half, 1.3) * step(np.abs(pose.x) - r, 1.3)
     body = Solid(cover, height, shades.astype(np.float32)[band], finish, r * 0.15)
-    return Drawn([body], pose.apart(cover), ())
+    return Drawn([body], pose.apart(cover))

@@ -35,7 +35,7 @@ def bottle_mouth(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     body = Solid(
         step(radius + uneven - r, 1.5), height * 0.5, glass, Finish(rng.uniform(0.1, 0.6), 0.9, False, 0.01), 0.1 * r
     )
-    return Drawn([body], pose.apart(body.cover), ())
+    return Drawn([body], pose.apart(body.cover))
 
 
 def can_top(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
@@ -49,7 +49,7 @@ def can_top(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         marked = mix(lid.albedo, paint(rng, 0.01, 0.6, 1.0), 0.9 * ink)
         printed = Solid(lid.cover, height + 0.02 * r * ink, marked, finish, lid.tall)
         if pose.cell is not None:
-            return Drawn([printed], pose.apart(lid.cover), ())
+            return Drawn([printed], pose.apart(lid.cover))
         return Drawn([printed], letters, [lid])
     outer = box(pose.x - 0.25 * r, pose.y, 0.34 * r, 0.2 * r, 0.18 * r)
     inner = box(pose.x - 0.36 * r, pose.y, 0.16 * r, 0.12 * r, 0.1 * r)

@@ -18,7 +18,8 @@ def rgb(red: float, green: float, blue: float) -> Map:
 
 def dyed(grey: Map, colour: Map) -> Map:
     """A grey map times a colour: (H, W, 3) float32."""
-    return cv2.merge([(grey * float(share)).astype(np.float32) for share in colour])
+    product: Map = cv2.merge([(grey * float(share)).astype(np.float32) for share in colour])
+    return product
 
 
 def tint(rng: Rng, strength: float = 0.3) -> Map:

@@ -29,7 +29,7 @@ def _printed(rng: Rng, stage: Stage, pose: Pose, solid: Solid, reach: float) -> 
         colour = paint(rng, 0.01, 0.7, 1.0)
         marked = Solid(solid.cover, solid.height, mix(albedo, colour, 0.9 * ink), solid.finish, solid.tall)
     if pose.cell is not None:
-        return Drawn([marked], pose.apart(solid.cover), ())
+        return Drawn([marked], pose.apart(solid.cover))
     return Drawn([marked], [letter & (solid.cover > 0.9) for letter in letters], [solid])
 
 
@@ -50,7 +50,7 @@ def capsule(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     )
     if rng.random() < 0.6:
         return _printed(rng, stage, pose, solid, 0.7)
-    return Drawn([solid], pose.apart(solid.cover), ())
+    return Drawn([solid], pose.apart(solid.cover))
 
 
 def tablet(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
@@ -76,7 +76,7 @@ def tablet(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     solid = Solid(step(far, 1.3), height * pose.vary(rng, 0.02), albedo, finish, 0.15 * pose.r)
     if rng.random() < 0.4 and not score.any():
         return _printed(rng, stage, pose, solid, 0.6)
-    return Drawn([solid], pose.apart(solid.cover), ())
+    return Drawn([solid], pose.apart(solid.cover))
 
 
 def kernel(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
@@ -101,7 +101,7 @@ def kernel(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         albedo = mix(albedo, pale.astype(np.float32), end * rng.uniform(0.4, 1))
     finish = Finish(rng.uniform(0.02, 0.5), rng.uniform(0.05, 0.6), False, rng.uniform(0.02, 0.3))
     solid = Solid(step(far, 1.4), height, albedo.astype(np.float32), finish, 0.4 * pose.r)
-    return Drawn([solid], pose.apart(solid.cover), ())
+    return Drawn([solid], pose.apart(solid.cover))
 
 
 def bent_piece(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
@@ -127,7 +127,7 @@ def bent_piece(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     albedo = (pale * blotch[..., None]).astype(np.float32)
     finish = Finish(rng.uniform(0.02, 0.4), rng.uniform(0.05, 0.7), False, rng.uniform(0.02, 0.2))
     solid = Solid(step(far, 1.4), height.astype(np.float32), albedo, finish, 0.6 * thick)
-    return Drawn([solid], pose.apart(solid.cover), ())
+    return Drawn([solid], pose.apart(solid.cover))
 
 
 def _biscuit_outline(x: Map, y: Map, r: float, square: bool) -> Map:
@@ -147,7 +147,7 @@ def biscuit(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     browned = np.clip(1 + far / (pose.r * rng.uniform(0.1, 0.5)), 0, 1) * rng.uniform(0, 0.6)
     tone = rgb(0.55, 0.33, 0.13) * rng.uniform(0.25, 1.3)
     albedo = tone * np.clip(1 + 0.12 * crust - browned, 0.2, 2)[..., None] * tint(rng, 0.15)
-    elements, plain = pose.apart(step(far)), None
+    elements = pose.apart(step(far))
     solid = Solid(step(far, 1.5), height, albedo.astype(np.float32), Finish(0.05, 0.2, False, 0.15), 0.15 * pose.r)
     if rng.random() < 0.4:  # chips of chocolate, seeds, grains of salt
         lumps = noise(rng, stage.size, pose.r * rng.uniform(0.03, 0.08)) - rng.uniform(0.7, 1.3)
@@ -166,7 +166,7 @@ def biscuit(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         if pose.cell is None:
             count, marked = cv2.connectedComponents((holes > 0.3).astype(np.uint8))
             return Drawn([solid], [marked == k for k in range(1, min(count, 41))], [plain_solid])
-    return Drawn([solid], elements, () if plain is None else plain)
+    return Drawn([solid], elements)
 
 
 def wheel(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
@@ -191,7 +191,7 @@ def wheel(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     hole = step(radius - hub * 0.5, 1.4) if rng.random() < 0.4 else np.zeros(stage.size, np.float32)
     solids = [Solid(s.cover * (1 - hole), s.height, s.albedo, s.finish, s.tall) for s in solids]
     if pose.cell is not None:
-        return Drawn(solids[:1], pose.apart(solids[0].cover), ())
+        return Drawn(solids[:1], pose.apart(solids[0].cover))
     bars = (solids[0].cover > 0.5) & (solids[1].cover < 0.5)
     return Drawn(solids[:1], [bars & (np.floor(number) == k) for k in range(spokes)], solids[1:])
 
@@ -227,5 +227,5 @@ def candle(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     )
     plain = [cup, wax]
     if pose.cell is not None:
-        return Drawn([*plain, thread], pose.apart(cup.cover), ())
+        return Drawn([*plain, thread], pose.apart(cup.cover))
     return Drawn([*plain, thread], [thread.cover > 0.5], plain)

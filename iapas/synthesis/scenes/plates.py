@@ -225,7 +225,7 @@ def cut_sheet(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     body = Solid(
         cover, height * pose.vary(rng, 0.02), face(rng, stage, pose, colour), finish, rng.uniform(0.02, 0.1) * pose.r
     )
-    return Drawn([body], pose.apart(cover), ())
+    return Drawn([body], pose.apart(cover))
 
 
 def _comb(rng: Rng, tile: Map) -> None:

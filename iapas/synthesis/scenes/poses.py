@@ -71,7 +71,7 @@ def tray(rng: Rng, size: tuple[int, int], aspect: float = 1.0, turn: bool = Fals
     tilt = rng.integers(2) * np.pi / 2 + rng.normal(0, 0.04)
     x0, y0 = columns - np.float32(size[1] / 2), rows - np.float32(size[0] / 2)
     x, y = _turned(x0, y0, np.cos(tilt), np.sin(tilt)), _turned(y0, -x0, np.cos(tilt), np.sin(tilt))
-    r = min(size) / 2 / rng.uniform(2.0, 6.5) * (1 if aspect < 1.5 else 1.4)
+    r = min(size) / 2 / rng.uniform(2.0, 6.5) * (1 if aspect < 1.5 else 1.2)
     gap = rng.uniform(1.08, 1.6)
     wide, high = 2 * r * gap, 2 * r * gap / (1 if turn else aspect)
     below, beside = rng.uniform(0, 1, 2)

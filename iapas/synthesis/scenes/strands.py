@@ -107,4 +107,4 @@ def rope(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
         finish = Finish(0.1, 0.3, False, 0.1)
     body = Solid(cover, height.astype(np.float32), albedo.astype(np.float32), finish, half * 0.6)
     elements = [(cover > 0.5) & (lane == k) for k in range(count)] if count > 1 else []
-    return Drawn([body], elements, ())
+    return Drawn([body], elements)

@@ -76,7 +76,7 @@ class Drawn:
 
     solids: Sequence[Solid]
     elements: Sequence[BoolMap] = ()
-    plain: Sequence[Solid] | None = None
+    plain: Sequence[Solid] = ()
 
 
 def set_up(rng: Rng, size: tuple[int, int], ground: str | None = None) -> Stage:
@@ -172,10 +172,10 @@ def shaded(stage: Stage, solid: Solid, where: tuple[slice, slice]) -> Map:
     looks = cv2.remap(ball(stage, solid.finish), across, along, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     reach = max(1.0, min(stage.size) / 64)
     lit = 1 - np.clip((soften(plain, reach) - plain) / np.float32(2.5 * reach), 0, 0.7)  # hollows are darker
-    own, mirrored = (cv2.merge([side * lit] * 3) for side in cv2.split(looks))
+    own: Map = cv2.merge([looks[..., 0] * lit] * 3)
     albedo = solid.albedo[where] if solid.albedo.ndim == 3 else solid.albedo
     own *= albedo.astype(np.float32)
-    own += mirrored
+    own += cv2.merge([looks[..., 1] * lit] * 3)
     return own
 
 
@@ -212,12 +212,12 @@ def laid(stage: Stage, below: Map, solids: Sequence[Solid]) -> Map:
 
 
 def to_scene(stage: Stage, kind: str, drawn: Drawn) -> Scene:
-    """The picture of what was drawn; elements of less than 9 pixels are left out."""
+    """The picture of what was drawn; elements under 9 pixels or over a third of it are left out."""
     part = np.zeros(stage.size, bool)
     for solid in drawn.solids:
         part |= solid.cover > 0.5
-    elements = tuple(e for e in drawn.elements if int(e.sum()) >= 9) if drawn.plain is not None else ()
-    plain = drawn.plain if elements and drawn.plain is not None else drawn.solids
+    elements = tuple(e for e in drawn.elements if 9 <= np.count_nonzero(e) <= part.size / 3)
+    plain = drawn.plain if elements else drawn.solids
     pairs = zip(drawn.solids, plain, strict=False)
     same = next((k for k, (one, other) in enumerate(pairs) if one is not other), min(len(plain), len(drawn.solids)))
     base = laid(stage, stage.ground, drawn.solids[:same])
