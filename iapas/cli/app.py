@@ -10,7 +10,20 @@ import sys
 import typer
 
 from iapas import __version__
-from iapas.cli import cache, datasets, distill, doctor, evaluate, export, inspect, models, profiles, prompts, segment
+from iapas.cli import (
+    cache,
+    datasets,
+    distill,
+    doctor,
+    evaluate,
+    export,
+    inspect,
+    models,
+    profiles,
+    prompts,
+    segment,
+    synth,
+)
 from iapas.errors import IapasError
 
 app = typer.Typer(
@@ -28,6 +41,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
 app.command("export")(export.export)
 app.command("distill")(distill.distill)
+app.command("synth")(synth.synth)
 app.command("doctor")(doctor.doctor)
 app.add_typer(cache.cache_app, name="cache", help="What is kept between runs.")
 app.add_typer(datasets.datasets_app, name="datasets", help="Data sets that are known, and a look at yours.")

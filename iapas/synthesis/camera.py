@@ -78,7 +78,9 @@ class Camera:
             seen = _jpeg(seen, self.quality)
         np.clip(seen, 0, 255, out=seen)
         picture: Image = (seen + np.float32(0.5)).astype(np.uint8)
-        return picture if picture.shape[2] == 3 else cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
+        if picture.shape[2] == 1:
+            picture = np.repeat(picture, 3, axis=2)
+        return picture
 
 
 def draw_camera(rng: Rng, colour: Map) -> Camera:
@@ -180,15 +182,16 @@ def _quantised(plane: Map, table: npt.NDArray[np.float32]) -> Map:
     height, width = plane.shape
     wide = cv2.copyMakeBorder(plane, 0, -height % 8, 0, -width % 8, cv2.BORDER_REPLICATE) - np.float32(128)
     rows, columns = wide.shape
-    both = _along(_along(wide, _COSINES.T).T, _COSINES.T).reshape(columns // 8, 8, rows // 8, 8)
+    waves = _along(_along(wide, _COSINES.T).T, _COSINES.T).reshape(columns // 8, 8, rows // 8, 8)
     steps = table.T[None, :, None, :]
-    both = (np.rint(both / steps) * steps).reshape(columns, rows)
-    back = _along(_along(both, _COSINES).T, _COSINES)
+    rounded: Map = np.rint(waves / steps) * steps
+    back = _along(_along(rounded.reshape(columns, rows), _COSINES).T, _COSINES)
     return back[:height, :width] + np.float32(128)
 
 
 def _along(plane: Map, matrix: Map) -> Map:
     """Each eight pixels of a row times ``matrix``; OpenCV's product, as that of NumPy may wake a thread per core."""
     eights = np.ascontiguousarray(plane).reshape(-1, 8)
-    product: Map = cv2.gemm(eights, np.ascontiguousarray(matrix), 1, None, 0).reshape(plane.shape)
-    return product
+    product = cv2.gemm(eights, np.ascontiguousarray(matrix), 1, None, 0)  # type: ignore[call-overload]
+    back: Map = product.reshape(plane.shape)
+    return back

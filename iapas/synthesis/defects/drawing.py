@@ -78,7 +78,7 @@ def _draw(rng: Rng, name: str, there: Place, camera: Camera, levels: Map, taken:
         return None
     colour, cover = painted.colour, painted.cover
     if kind.confined and patch.part is not None:
-        inside = cv2.blur(patch.part.astype(np.float32), (3, 3))
+        inside = cv2.blur(patch.part.astype(np.float32), (3, 3)) * patch.part
         colour, cover = patch.colour + (colour - patch.colour) * inside[..., None], cover * inside
     fade = there.fade(taken.shape)
     colour, cover = patch.colour + (colour - patch.colour) * fade[..., None], cover * fade

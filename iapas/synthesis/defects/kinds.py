@@ -44,7 +44,7 @@ _PRINT = {"print": True}
 _TEXTURE = {"texture": True}
 
 KINDS: dict[str, Kind] = {
-    "scratch": Kind(lines.scratch, ("scratch", "scratch mark", "line"), (0.03, 0.5), 1.7, smooth=0.5),
+    "scratch": Kind(lines.scratch, ("scratch", "scratch mark", "line"), (0.045, 0.5), 1.7, smooth=0.5),
     "crack": Kind(lines.crack, ("crack", "fracture", "hairline crack"), (0.05, 0.55), 1.5, smooth=0.4),
     "network": Kind(lines.network, ("network of cracks", "crazing", "alligator cracks"), (0.1, 0.4), 0.35, smooth=0.6),
     "cut": Kind(lines.cut, ("cut", "tear", "slit"), (0.04, 0.22), 0.6, smooth=0.6),

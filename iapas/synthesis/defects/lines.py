@@ -17,6 +17,7 @@ from iapas.synthesis.defects.patch import (
     ellipse,
     lighter,
     material,
+    moved,
     over,
     shaded,
     soft,
@@ -28,7 +29,7 @@ from iapas.synthesis.texture import Map, Rng, wander
 
 def _wide(rng: Rng, patch: Patch, low: float, high: float) -> float:
     """A line's width in pixels: wider in larger pictures, though not in proportion."""
-    return between(rng, low, high) * patch.scale**0.6
+    return between(rng, low, high) * float(patch.scale**0.6)
 
 
 def _tapered(rng: Rng, count: int, width: float, ends: float = 0.4) -> Map:
@@ -90,11 +91,11 @@ def network(rng: Rng, patch: Patch) -> Painted:
     count = int(np.clip(seeds.size / cell**2, 6, 150))
     seeds[rng.integers(0, patch.size[0], count), rng.integers(0, patch.size[1], count)] = 0
     labels = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 3)[1].astype(np.float32)
-    rows, columns = np.indices(patch.size, dtype=np.float32)
-    rows = rows + np.float32(cell * 0.12) * cloud(rng, patch.size, cell / 2, 2)
-    columns = columns + np.float32(cell * 0.12) * cloud(rng, patch.size, cell / 2, 2)
-    labels = cv2.remap(labels, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
-    edges = (cv2.morphologyEx(labels, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8)) > 0).astype(np.float32)
+    rows: Map = np.indices(patch.size, dtype=np.float32)
+    columns: Map = rows[1] + np.float32(cell * 0.12) * cloud(rng, patch.size, cell / 2, 2)
+    rows = rows[0] + np.float32(cell * 0.12) * cloud(rng, patch.size, cell / 2, 2)
+    cells: Map = cv2.remap(labels, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    edges: Map = (cv2.morphologyEx(cells, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8)) > 0).astype(np.float32)
     if rng.random() < 0.5:
         edges = cv2.dilate(edges, np.ones((2, 2), np.uint8))
     cover = edges * soft(ellipse(rng, patch, patch.radius, between(rng, 1, 2), 0.3), patch.radius / 3)
@@ -139,8 +140,7 @@ def fibre(rng: Rng, patch: Patch) -> Painted:
     path = path * (patch.radius / np.abs(path).max()) + patch.centre
     cover = strokes(patch.size, [path], [np.full(count, width)])
     fall = (1.0 + width) * np.array(patch.light) * -rng.uniform(0.5, 1.5)
-    shadow = np.float32([[1, 0, fall[1]], [0, 1, fall[0]]])
-    cast = cv2.GaussianBlur(cv2.warpAffine(cover, shadow, patch.size[::-1]), (0, 0), 0.8)
+    cast = cv2.GaussianBlur(moved(cover, fall[0], fall[1]), (0, 0), 0.8)
     colour = darker(patch.colour, cast, rng.uniform(0, 0.4))
     return Painted(over(colour, material(rng, patch), np.minimum(cover * 1.2, 1)), cover, ("curled",))
 

@@ -63,7 +63,7 @@ def ring(mask: BoolMap, part: BoolMap | None, scale: float) -> BoolMap:
     reach = int(np.clip(0.3 * np.sqrt(mask.sum()), 3, 20 * scale))
     inner = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
     outer = cv2.dilate(inner, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
-    around = (outer > 0) & (inner == 0)
+    around: BoolMap = (outer > 0) & (inner == 0)
     if part is not None and (around & part).sum() > 0.3 * around.sum():
         around &= part
     return around
@@ -76,7 +76,7 @@ def thickness(mask: BoolMap) -> tuple[float, float]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(padded, connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA].astype(float)
     total = np.bincount(labels.ravel(), far.ravel(), count)[1:]
-    width = np.maximum(4 * total / areas - 1, 1)  # the mean of the distances within a band is a quarter of its width
+    width = np.maximum(4 * total / areas - 2.2, 1)  # of pixels, whose distances begin at 1
     weights = areas / areas.sum()
     return float(weights @ (areas / width**2)), float(weights @ width)
 
@@ -106,19 +106,21 @@ def attributes(
     _either(said, "compact", long, 2.6, 4.0, below=True)
     _either(said, "small", share, 0.003, 0.005, below=True)
     _either(said, "large", share, 0.025, 0.04)
-    if sides < 0.08 or relief and sides > 0.15:
+    if sides < 0.08 or (relief and sides > 0.15):
         said["relief"] = sides > 0.1
-    if mask.sum() > 80:
-        ratio = abs(np.log((_grain(light, mask) + 1) / (_grain(light, around) + 1)))
-        _either(said, "texture", float(ratio), 0.15, 0.45)
+    inside, outside = _grain(light, mask), _grain(light, around)
+    if inside is not None and outside is not None:
+        _either(said, "texture", abs(float(np.log((inside + 0.7) / (outside + 0.7)))), 0.2, 0.5)
     if after.shape[2] == 3:
         _colours(said, after, mask, around)
     return said
 
 
-def _grain(light: Map, where: BoolMap) -> float:
-    fine = light - cv2.GaussianBlur(light, (0, 0), 2.0)
-    return float(np.abs(fine[where]).mean())
+def _grain(light: Map, where: BoolMap) -> float | None:
+    """The deviation of the fine grain, in levels; away from the border of ``where``, None if nothing is left then."""
+    fine = np.abs(light - cv2.GaussianBlur(light, (7, 7), 1.2))
+    inner = cv2.erode(where.view(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
+    return float(fine[inner].mean()) if inner.sum() > 30 else None
 
 
 def _colours(said: dict[str, bool], after: Map, mask: BoolMap, around: BoolMap) -> None:

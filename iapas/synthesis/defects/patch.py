@@ -81,7 +81,7 @@ def cloud(rng: Rng, size: tuple[int, int], widest: float, octaves: int = 3, fall
     for _ in range(octaves):
         across = max(across, 1.0)
         small = (int(size[0] / across) + 3, int(size[1] / across) + 3)
-        values = rng.standard_normal(small, dtype=np.float32)
+        values: Map = rng.standard_normal(small, dtype=np.float32)
         if across > 1:
             wide = (max(int(small[1] * across), size[1]), max(int(small[0] * across), size[0]))
             values = cv2.resize(values, wide, interpolation=cv2.INTER_CUBIC)
@@ -192,6 +192,13 @@ def toned(rng: Rng, patch: Patch, cover: Map, dark: bool, plain: tuple[float, fl
     """The window darker or lighter under ``cover``."""
     amount = rng.uniform(*plain)
     return darker(patch.colour, cover, amount) if dark else lighter(patch.colour, cover, amount, patch.tone())
+
+
+def moved(picture: Map, down: float, right: float) -> Map:
+    """``picture``, (h, w) or (h, w, 3), moved; its border goes on."""
+    matrix = np.array([[1, 0, right], [0, 1, down]], np.float64)
+    there: Map = cv2.warpAffine(picture, matrix, picture.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+    return there
 
 
 def over(below: Map, above: Map, cover: Map) -> Map:

@@ -14,6 +14,7 @@ from iapas.synthesis.defects.patch import (
     ellipse,
     lighter,
     material,
+    moved,
     over,
     polygon,
     shaded,
@@ -38,9 +39,8 @@ def chip(rng: Rng, patch: Patch) -> Painted:
         broken = over(colour, behind.astype(np.float32), cover * inside)
         if rng.random() < 0.4:  # not all the way through: the inner stuff shows instead
             bowl = cv2.GaussianBlur(np.clip(far, -0.4 * patch.radius, 0), (0, 0), 1.5)
-            stuff = patch.tone() * np.float32(between(rng, 0.4, 2.0)) * np.ones_like(patch.colour)
-            stuff = stuff * (1 + 0.12 * cloud(rng, patch.size, 3, 3))[..., None]
-            broken = over(colour, shaded(stuff, bowl, patch.light, 1.5), cover * inside)
+            grey = np.float32(between(rng, 0.4, 2.0)) * (1 + 0.12 * cloud(rng, patch.size, 3, 3))
+            broken = over(colour, shaded(patch.tone() * grey[..., None], bowl, patch.light, 1.5), cover * inside)
         return Painted(broken, np.maximum(cover, lip) * inside)
     stuff = material(rng, patch) * np.float32(0.3) if rng.random() < 0.6 else material(rng, patch)
     return Painted(shaded(over(patch.colour, stuff, cover), -3 * cover, patch.light, 0.8), soft(far - 1, 1.5))
@@ -79,10 +79,11 @@ def displaced(rng: Rng, patch: Patch) -> Painted | None:
     turn = rng.normal(0, 35) if rng.random() < 0.6 else rng.normal(0, 6)
     matrix = cv2.getRotationMatrix2D((patch.centre[1], patch.centre[0]), turn, rng.uniform(0.9, 1.1))
     away, angle = patch.radius * rng.uniform(0.05, 0.5), rng.uniform(0, 2 * np.pi)
-    matrix[:, 2] += away * np.array([np.cos(angle), np.sin(angle)])
+    matrix[0, 2] += away * np.cos(angle)
+    matrix[1, 2] += away * np.sin(angle)
     there = cv2.warpAffine(cover, matrix, patch.size[::-1])
-    moved = cv2.warpAffine(patch.colour, matrix, patch.size[::-1], borderMode=cv2.BORDER_REPLICATE)
-    return Painted(over(over(patch.colour, patch.bare, cover), moved, there), np.maximum(cover, there))
+    turned = cv2.warpAffine(patch.colour, matrix, patch.size[::-1], borderMode=cv2.BORDER_REPLICATE)
+    return Painted(over(over(patch.colour, patch.bare, cover), turned, there), np.maximum(cover, there))
 
 
 def swapped(rng: Rng, patch: Patch) -> Painted | None:
@@ -103,14 +104,14 @@ def swapped(rng: Rng, patch: Patch) -> Painted | None:
 def _warped(patch: Patch, down: Map, right: Map) -> Map:
     """The window with each pixel taken from (``down``, ``right``) pixels away."""
     rows, columns = np.indices(patch.size, dtype=np.float32)
-    moved: Map = cv2.remap(
+    warped: Map = cv2.remap(
         patch.colour,
         columns + right.astype(np.float32),
         rows + down.astype(np.float32),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return moved
+    return warped
 
 
 def _dome(patch: Patch) -> Map:
@@ -135,15 +136,15 @@ def squeezed(rng: Rng, patch: Patch) -> Painted:
     rows, columns = patch.away()
     amount = rng.choice([-1, 1]) * rng.uniform(0.3, 0.75)
     if rng.random() < 0.5:
-        moved = _warped(patch, amount * dome * rows, amount * dome * columns)
+        warped = _warped(patch, amount * dome * rows, amount * dome * columns)
     else:
         turn = 1.8 * amount * dome
-        moved = _warped(
+        warped = _warped(
             patch,
             np.cos(turn) * rows - np.sin(turn) * columns - rows,
             np.sin(turn) * rows + np.cos(turn) * columns - columns,
         )
-    return Painted(moved, (dome > 0.02).astype(np.float32))
+    return Painted(warped, (dome > 0.02).astype(np.float32))
 
 
 def thread(rng: Rng, patch: Patch) -> Painted:
@@ -187,10 +188,9 @@ def doubled(rng: Rng, patch: Patch) -> Painted | None:
     if patch.element is None or patch.bare is None:
         return None
     away, angle = between(rng, 2, 6) * patch.scale**0.6, rng.uniform(0, 2 * np.pi)
-    matrix = np.float32([[1, 0, away * np.cos(angle)], [0, 1, away * np.sin(angle)]])
-    again = cv2.warpAffine(_element(patch), matrix, patch.size[::-1])
-    moved = cv2.warpAffine(patch.colour, matrix, patch.size[::-1], borderMode=cv2.BORDER_REPLICATE)
-    return Painted(over(patch.colour, moved, again * rng.uniform(0.5, 0.95)), again)
+    down, right = away * np.sin(angle), away * np.cos(angle)
+    again = moved(_element(patch), down, right)
+    return Painted(over(patch.colour, moved(patch.colour, down, right), again * rng.uniform(0.5, 0.95)), again)
 
 
 def faded(rng: Rng, patch: Patch) -> Painted | None:

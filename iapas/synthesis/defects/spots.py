@@ -14,6 +14,7 @@ from iapas.synthesis.defects.patch import (
     ellipse,
     lighter,
     material,
+    moved,
     over,
     polygon,
     shaded,
@@ -158,7 +159,7 @@ def bump(rng: Rng, patch: Patch) -> Painted:
 def _raised(rng: Rng, patch: Patch, side: float) -> Painted:
     far = ellipse(rng, patch, patch.radius * 0.85, between(rng, 1, 3), rng.choice([0.0, 0.1, 0.25]))
     depth = np.clip(-far / np.float32(0.7 * patch.radius), 0, 1)
-    height = (depth * depth * (3 - 2 * depth)).astype(np.float32) * np.float32(side * 0.5 * patch.radius)
+    height: Map = (depth * depth * (3 - 2 * depth)).astype(np.float32) * np.float32(side * 0.5 * patch.radius)
     height = cv2.GaussianBlur(height, (0, 0), max(0.7, patch.radius / 8))
     return Painted(shaded(patch.colour, height, patch.light, rng.uniform(0.8, 2.5)), soft(far - 1, 2), relief=True)
 
@@ -168,7 +169,7 @@ def particle(rng: Rng, patch: Patch) -> Painted:
     far = polygon(rng, patch, patch.radius) if rng.random() < 0.5 else shape(rng, patch, patch.radius * 0.85)
     cover = soft(far, 1.2)
     fall = -np.array(patch.light) * (1 + 0.2 * patch.radius)
-    cast = cv2.warpAffine(cover, np.float32([[1, 0, fall[1]], [0, 1, fall[0]]]), patch.size[::-1])
+    cast = moved(cover, fall[0], fall[1])
     cast = cv2.GaussianBlur(cast, (0, 0), 0.8 + 0.08 * patch.radius)
     colour = darker(patch.colour, cast, rng.uniform(0, 0.6))
     stuff = material(rng, patch)
