@@ -146,7 +146,7 @@ def _without(looking: _Looking, asked: Asked, result: Segmentation) -> list[Floa
     out, which is not quite what it would find without the phrase.
     """
     phrases = asked.profile.phrases
-    if looking.state.settings[asked.setting].config.detector.name != "classical":
+    if looking.state.settings[asked.setting].config.uses_models:
         names = np.array(result.regions.phrases, object)
         return [score_map(result.regions.take(names != phrase.text)) for phrase in phrases]
     rest = [tuple(other for other in phrases if other is not phrase) for phrase in phrases]

@@ -8,8 +8,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from iapas import shipped
 from iapas.config import Config, load_config
 from iapas.errors import ConfigError, UsageError
@@ -278,7 +276,7 @@ def _texts(value: Any, what: str) -> list[str]:
     """A list of texts; a single value is one; YAML's on and off are words."""
     values = value if isinstance(value, list) else [value]
     words = {True: "on", False: "off"}
-    found = [words[item] if isinstance(item, bool) else yaml.safe_dump(item).splitlines()[0] for item in values]
+    found = [words[item] if isinstance(item, bool) else str(item) for item in values]
     if not found:
         raise ConfigError(f"{what}: must not be empty")
     return found

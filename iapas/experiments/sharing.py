@@ -154,14 +154,6 @@ class Shared:
         for model in self._models.values():
             model.forget()
 
-    def close(self) -> None:
-        """Give all memory back."""
-        for segmenter in self._segmenters.values():
-            segmenter.close()
-        for model in self._models.values():
-            model.inner.close()
-        self._segmenters, self._models = {}, {}
-
 
 class _Sharing(Segmenter):
     """A segmenter whose detector and mask decoder are shared."""

@@ -22,7 +22,7 @@ from iapas.run.products import describe_products
 from iapas.run.tasks import set_up, work
 from iapas.segmenter import Segmenter
 from iapas.stages.describe import OBJECT, describe
-from iapas.types import ObjectProfile, Phrase
+from iapas.types import ObjectProfile, Phrase, normalise_phrase
 
 log = logging.getLogger("iapas")
 
@@ -43,7 +43,7 @@ class Profiles:
         found: dict[str, ObjectProfile] = {}
         if variant.words.kind == "template":
             found = self._asked(variant)
-        bases = self._described(variant, {"describe.prompt": NO_WORDS})
+        bases = self._bases(variant)
         for category in categories:
             base = bases[category]
             source = found.get(category) or _worded(variant, category, base.object)
@@ -57,6 +57,17 @@ class Profiles:
                 log.warning("%s, %s: %s", variant.name, category, warning)
         return found
 
+    def _bases(self, variant: Variant) -> dict[str, ObjectProfile]:
+        """What is known of each category's object.
+
+        Without models nothing names it, and the detector finds one in each image, so that no profile's size is needed.
+        """
+        config = variant.config
+        if config.uses_models or config.size.object == "profile":
+            return self._described(variant, {"describe.prompt": NO_WORDS})
+        named = {c: normalise_phrase(name) for c, name in self._names(variant).items()}
+        return {category: ObjectProfile(object=name) for category, name in named.items()}
+
     def _asked(self, variant: Variant) -> dict[str, ObjectProfile]:
         """What the language model says; with a fixed prompt once, of no object."""
         if not variant.fixed:
@@ -67,13 +78,18 @@ class Profiles:
 
     def _described(self, variant: Variant, changes: Mapping[str, str]) -> dict[str, ObjectProfile]:
         """The profile of each category, with the names that the user gives to some."""
-        names = {c: variant.objects.get(c, variant.objects.get("", "")) for c in self._pictures.categories}
+        names = self._names(variant)
         found = {}
         for name in sorted(set(names.values())):
             config = _with(variant.config, dict(changes) | ({"describe.product": name} if name else {}))
             paths = {c: self._pictures.stage1[c] for c, given in names.items() if given == name}
             found |= self._run(config, paths)
         return found
+
+    def _names(self, variant: Variant) -> dict[str, str]:
+        """The name that the user gives to each category's object, or the config; "" where neither does."""
+        usual = variant.objects.get("", variant.config.describe.product)
+        return {category: variant.objects.get(category, usual) for category in self._pictures.categories}
 
     def _run(self, config: Config, paths: Mapping[str, tuple[str, ...]]) -> dict[str, ObjectProfile]:
         """Stage 1 by the workers of a run, for the categories that are not known yet."""
