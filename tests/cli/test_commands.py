@@ -169,7 +169,7 @@ def test_each_folder_is_a_product(place):
         (["segment", "good", "--overlay", "some"], 2, "overlay"),
         (["calibrate", "good", "--profile", "none.json"], 2, "none.json"),
         (["segment", "good", "--roi", "none.png", "--out", "runs/roi"], 2, "verdict.roi"),
-        (["prompts", "show", "defualt"], 2, "lexicons default, none; templates"),
+        (["prompts", "show", "defualt"], 2, "lexicons casting, "),
         (["frobnicate"], 2, "frobnicate"),
     ],
 )
