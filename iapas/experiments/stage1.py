@@ -79,7 +79,7 @@ class Profiles:
     def _described(self, variant: Variant, changes: Mapping[str, str]) -> dict[str, ObjectProfile]:
         """The profile of each category, with the names that the user gives to some."""
         names = self._names(variant)
-        found = {}
+        found: dict[str, ObjectProfile] = {}
         for name in sorted(set(names.values())):
             config = _with(variant.config, dict(changes) | ({"describe.product": name} if name else {}))
             paths = {c: self._pictures.stage1[c] for c, given in names.items() if given == name}
