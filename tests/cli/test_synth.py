@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ from iapas.embedded.words import ATTRIBUTES
 from iapas.errors import OutputError
 from iapas.evaluation.datasets import open_dataset
 from iapas.synthesis.dataset import Order, write_dataset
+from iapas.synthesis.defects import KINDS
 
 
 def synth(*arguments):
@@ -36,21 +39,21 @@ def digests(folder):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Thirty small pictures."""
+    """Two dozen small pictures."""
     folder = tmp_path_factory.mktemp("synth") / "made"
-    write_dataset(folder, Order(30, (72, 96), seed=4))
+    write_dataset(folder, Order(24, (64, 80), seed=4))
     return folder
 
 
 def test_the_layout_is_that_of_mvtec(made):
     words = json.loads((made / "words.json").read_text())
-    assert len(words) == 30
+    assert len(words) == 24
     files = {file.relative_to(made).as_posix() for file in made.rglob("*.png")}
     assert files == {row["image"] for row in words} | {row["mask"] for row in words if row["mask"]}
     for row in words:
         _, part, kind, name = Path(row["image"]).parts
         image = read(made / row["image"])
-        assert image.shape == (72, 96, 3)
+        assert image.shape == (64, 80, 3)
         if kind == "good":
             assert (row["mask"], row["defects"]) == (None, [])
             continue
@@ -70,7 +73,7 @@ def test_the_layout_is_that_of_mvtec(made):
 
 def test_the_settings_are_kept(made):
     settings = json.loads((made / "synth.json").read_text())
-    assert (settings["seed"], settings["pictures"], settings["width"], settings["height"]) == (4, 30, 96, 72)
+    assert (settings["seed"], settings["pictures"], settings["width"], settings["height"]) == (4, 24, 80, 64)
     assert settings["versions"]["opencv"] == cv2.__version__
 
 
@@ -81,14 +84,14 @@ def test_evaluation_reads_it(made):
 
 
 def test_the_same_seed_is_the_same_bytes_and_a_longer_one_begins_alike(made, tmp_path):
-    write_dataset(tmp_path / "again", Order(30, (72, 96), seed=4))
+    write_dataset(tmp_path / "again", Order(24, (64, 80), seed=4))
     assert digests(tmp_path / "again") == digests(made)
-    write_dataset(tmp_path / "less", Order(9, (72, 96), seed=4))
+    write_dataset(tmp_path / "less", Order(9, (64, 80), seed=4))
     less, all_ = digests(tmp_path / "less"), digests(made)
     pictures = {name for name in less if name.endswith(".png")}
     assert len(pictures) > 9
     assert all(less[name] == all_[name] for name in pictures)
-    write_dataset(tmp_path / "other", Order(9, (72, 96), seed=5))
+    write_dataset(tmp_path / "other", Order(9, (64, 80), seed=5))
     assert not set(digests(tmp_path / "other").values()) & set(all_.values())
 
 
@@ -132,3 +135,17 @@ def test_wrong_usage_is_exit_2_and_writes_nothing(tmp_path, arguments, monkeypat
     monkeypatch.setattr(sys, "argv", ["iapas", "synth", "--out", str(tmp_path / "out"), *arguments])
     assert run() == 2
     assert not (tmp_path / "out").exists()
+
+
+def test_the_page_names_every_kind_and_its_commands_run(tmp_path, monkeypatch, capfd):
+    page = (Path(__file__).parents[2] / "docs" / "synthesis.md").read_text(encoding="utf-8")
+    table = page.partition("## Kinds of defect")[2].partition("\n\nElements")[0]
+    assert set(re.findall(r"`([a-z ]+)`", table)) == set(KINDS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0}, raising=False)
+    commands = re.findall(r"^    (iapas .+)$", page, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        monkeypatch.setattr(sys, "argv", shlex.split(command))
+        assert run() == 0, capfd.readouterr().err
+    assert (tmp_path / "judged" / "results.json").exists()
