@@ -24,6 +24,11 @@ ATTRIBUTES: dict[str, str] = {
     "faint": "hardly differs from its surroundings in lightness",
     "warm": "redder and yellower than its surroundings",
     "relief": "a bright and a dark side next to each other",
+    # only the compact model can tell these
+    "missing": "something that belongs there is not there",
+    "foreign": "something lies there that does not belong",
+    "bent": "misshapen, displaced or folded",
+    "print": "print or a label is wrong",
 }
 
 # Each from -1 (contradicts the word) to 1 (agrees), a little beyond for "large"; 0 about where candidates usually are.
@@ -44,11 +49,16 @@ _PHI: dict[str, Callable[[Measured], np.ndarray]] = {
 }
 
 
-def fit(attributes: Sequence[str], measured: Measured) -> np.ndarray:
-    """How well each region agrees with a phrase: the mean phi of its attributes, (N,); 0 without any."""
-    count = len(measured["side"])
-    known = [name for name in attributes if name in _PHI]
-    if not known:
-        return np.zeros(count)
-    mean: np.ndarray = np.mean([_PHI[name](measured) for name in known], axis=0)
-    return mean
+def fit(attributes: Sequence[str], measured: Measured, told: Measured | None = None) -> np.ndarray:
+    """How well each region agrees with a phrase: the mean phi of its attributes, (N,); 0 without any.
+
+    ``told``: what a model says of the same attributes, -1..1; where both say something, their mean counts.
+    """
+    total, known = np.zeros(len(measured["side"])), 0
+    for name in attributes:
+        views = [_PHI[name](measured)] if name in _PHI else []
+        views += [told[name]] if told and name in told else []
+        if views:
+            total = total + np.mean(views, axis=0)
+            known += 1
+    return total / max(1, known)

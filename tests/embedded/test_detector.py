@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
-from iapas.embedded.classical import ClassicalDetector
+from iapas.embedded.detector import EmbeddedDetector
 from iapas.embedded.classical.channels import channels, work_image
 from iapas.embedded.classical.objects import find_part
 from iapas.types import Phrase, Regions, crop_frame
@@ -33,7 +33,7 @@ def disc(image: np.ndarray, y: int, x: int, radius: int, change: int) -> np.ndar
 
 
 def detect(image: np.ndarray, *phrases: Phrase, **options: float) -> Regions:
-    detector = ClassicalDetector(**options)
+    detector = EmbeddedDetector(**options)
     return detector.detect(detector.encode([image]), phrases)[0]
 
 
@@ -88,14 +88,14 @@ def test_the_same_bytes_every_time_and_for_any_batch() -> None:
     images = [surface(seed=seed) for seed in range(3)]
     for image in images:
         disc(image, 60, 60, 9, 50)
-    detector = ClassicalDetector()
+    detector = EmbeddedDetector()
     together = detector.detect(detector.encode(images), [])
-    apart = [ClassicalDetector().detect(ClassicalDetector().encode([image]), [])[0] for image in reversed(images)]
+    apart = [EmbeddedDetector().detect(EmbeddedDetector().encode([image]), [])[0] for image in reversed(images)]
     assert [as_bytes(r) for r in together] == [as_bytes(r) for r in reversed(apart)]
 
 
 def test_encoded_pictures_and_the_detector_pickle() -> None:
-    detector = pickle.loads(pickle.dumps(ClassicalDetector()))
+    detector = pickle.loads(pickle.dumps(EmbeddedDetector()))
     encoded = detector.encode([surface(64, 64)])
     again = pickle.loads(pickle.dumps(encoded))
     assert as_bytes(detector.detect(encoded, [])[0]) == as_bytes(detector.detect(again, [])[0])

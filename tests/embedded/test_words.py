@@ -9,6 +9,8 @@ from iapas.embedded import words
 from iapas.embedded.classical.attributes import NAMES
 from iapas.prompting.lexicons import load_lexicon
 
+SEEN_ALONE = {"missing", "foreign", "bent", "print"}
+
 
 def regions(**columns: tuple[float, float]) -> dict[str, np.ndarray]:
     """Two regions, alike but for the columns given."""
@@ -41,9 +43,17 @@ def test_opposites_disagree(one: str, other: str) -> None:
 
 def test_every_attribute_has_a_measure_and_stays_gentle() -> None:
     measured = regions(side=(1, -1), la=(-9, 0), bt=(0, 1), dT=(0, 9), dC=(0, 9), lel=(0, 9), cL=(0, 9))
-    for name in words.ATTRIBUTES:
+    for name in set(words.ATTRIBUTES) - SEEN_ALONE:
         values = words.fit([name], measured)
         assert values.any() and (np.abs(values) <= 2).all()
+
+
+def test_what_a_model_says_counts_half_where_it_is_measured_too_and_whole_where_not() -> None:
+    measured, told = regions(side=(1, 1)), {"dark": np.array([1.0, -1.0]), "foreign": np.array([0.2, 0.9])}
+    assert words.fit(["dark"], measured, told).tolist() == [1.0, 0.0]
+    for name in SEEN_ALONE:
+        assert not words.fit([name], measured).any()
+    assert words.fit(["foreign"], measured, told).tolist() == [0.2, 0.9]
 
 
 def test_nothing_known_fits_nothing() -> None:

@@ -2,7 +2,3 @@
 
 It looks for what stands out from its surroundings, on surfaces above all; it has learnt nothing from any picture.
 """
-
-from iapas.embedded.classical.detector import ClassicalDetector
-
-__all__ = ["ClassicalDetector"]

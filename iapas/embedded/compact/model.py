@@ -13,17 +13,20 @@ from iapas.embedded.words import ATTRIBUTES
 from iapas.types import FloatMap
 
 TERMS = tuple(ATTRIBUTES)
+OUTPUTS = ("wrong", "terms", "features")
 FILE = "compact.onnx"
 
 
 @dataclass(frozen=True)
 class Sight:
     """What the network says of a picture: ``wrong`` (h, w) float32, log odds of a defect at each pixel; ``terms``
-    (len(TERMS), h, w) float32, for each attribute the log odds that it holds of the defect, if there is one.
+    (len(TERMS), h, w) float32, for each attribute the log odds that it holds of the defect, if there is one; ``features``
+    (h / 4, w / 4, C) float32, about, what both were read from.
     """
 
     wrong: FloatMap
     terms: FloatMap
+    features: FloatMap
 
 
 class CompactModel:
@@ -40,11 +43,11 @@ class CompactModel:
         seen = work if fitting == (width, height) else cv2.resize(work, fitting, interpolation=cv2.INTER_LINEAR)
         network = self._loaded()
         network.setInput(cells(planes(seen))[None], "cells")
-        wrong, terms = network.forward(["wrong", "terms"])
+        wrong, terms, features = network.forward(list(OUTPUTS))  # OpenCV 5 gives all outputs or none
         grid = (fitting[0] // PATCH, fitting[1] // PATCH)
         whole = cv2.resize(pixels(wrong.reshape(-1, grid[1], grid[0])), (width, height), interpolation=cv2.INTER_LINEAR)
         named = [cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in terms.reshape(-1, grid[1], grid[0])]
-        return Sight(whole, np.stack(named))
+        return Sight(whole, np.stack(named), np.ascontiguousarray(features[0].transpose(1, 2, 0)))
 
     def _loaded(self) -> cv2.dnn.Net:
         if self._network is None:

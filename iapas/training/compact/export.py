@@ -1,4 +1,4 @@
-"""The taught network as an ONNX file of half-precision weights."""
+"""The taught network as an ONNX file."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import numpy as np
 import torch
 from torch import nn
 
+from iapas.embedded.compact.model import OUTPUTS
 from iapas.embedded.compact.picture import CHANNELS, PATCH
 from iapas.training.compact.network import CompactNet
 
-
 def to_onnx(network: CompactNet) -> bytes:
-    """An ONNX file: input "cells" (1, 80, h, w), outputs "wrong" (1, 16, h, w) and "terms" (1, T, h, w), float32."""
+    """An ONNX file: input "cells" (1, 80, h, w); outputs "wrong" (1, 16, h, w), "terms" (1, T, h, w), "features"
+    (1, C, h, w); all float32.
+    """
     plain = copy.deepcopy(network).cpu().eval()
     fold(plain)
     example = torch.zeros(1, CHANNELS * PATCH**2, 64, 64)
-    names = ["cells", "wrong", "terms"]
+    names = ["cells", *OUTPUTS]
     free = {name: {2: "h", 3: "w"} for name in names}
     file = io.BytesIO()
     with warnings.catch_warnings():
@@ -53,6 +55,6 @@ def greatest_difference(network: CompactNet, onnx: bytes, shapes: tuple[tuple[in
         run.setInput(given, "cells")
         with torch.no_grad():
             expected = network.cpu().eval()(torch.from_numpy(given))
-        for got, wanted in zip(run.forward(["wrong", "terms"]), expected, strict=True):
+        for got, wanted in zip(run.forward(list(OUTPUTS)), expected, strict=True):
             worst = max(worst, float(np.abs(got - wanted.numpy()).max()))
     return worst

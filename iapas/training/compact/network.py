@@ -78,13 +78,13 @@ class CompactNet(nn.Module):
         self.attributes = nn.Sequential(nn.Conv2d(fine, fine, 3, padding=1), nn.ReLU(), nn.Conv2d(fine, terms, 1))
         nn.init.constant_(self.any.bias, -4.0)  # type: ignore[arg-type]  # defects are rare
 
-    def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(N, 16, h, w) and (N, terms, h, w)."""
+    def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(N, 16, h, w), (N, terms, h, w), and what both were read from, (N, fine, h, w)."""
         features = self.features(cells)
-        return self.any(features), self.attributes(features)
+        return self.any(features), self.attributes(features), features
 
     def features(self, cells: torch.Tensor) -> torch.Tensor:
-        """(N, fine, h, w), what both heads read."""
+        """What both heads read."""
         fine = self.fine(self.stem(cells))
         middle = self.rare_middle(self.middle(self.to_middle(fine)))
         coarse = self.deep(self.rare_coarse(self.coarse(self.to_coarse(middle))))

@@ -112,8 +112,8 @@ def held_out_ap(network: CompactNet, bank: Bank, device: str, count: int = 200) 
         rows = [(np.asarray(bank.images[k], np.float32) / np.float32(255), bank.labels[k], bank.says[k]) for k in range(at, at + 8)]
         given = batch(rows)
         with torch.no_grad():
-            wrong, _ = network(torch.from_numpy(given.cells).to(device))
-        scores.append(wrong.float().cpu().numpy())
+            wrong, _, _ = network(torch.from_numpy(given.cells).to(device))
+        scores.append(torch.sigmoid(wrong.float()).cpu().numpy())
         truths.append(given.any > 0)
     steps, totals = rank_values(np.concatenate(scores).ravel(), np.concatenate(truths).ravel())
     return judge([steps], totals).ap
@@ -151,7 +151,7 @@ def _losses(network: CompactNet, given: Batch, recipe: Recipe, device: str) -> t
     cells = torch.from_numpy(given.cells).to(device, memory_format=torch.channels_last)
     truth, says, weight = (torch.from_numpy(part).to(device) for part in given[1:])
     with torch.autocast(device, torch.bfloat16):
-        wrong, attributes = network(cells)
+        wrong, attributes, _ = network(cells)
     wrong, attributes = wrong.float(), attributes.float()
     entropy = nn.functional.binary_cross_entropy_with_logits(wrong, truth, reduction="none")
     chance = torch.sigmoid(wrong)

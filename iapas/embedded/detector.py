@@ -1,9 +1,9 @@
-"""The detector: pictures in, regions with soft masks out."""
+"""The detector: pictures in, regions with soft masks out. Classical vision, and the compact model beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,6 +15,8 @@ from iapas.embedded.classical.channels import channels, work_image
 from iapas.embedded.classical.clusters import group, merge, pieces
 from iapas.embedded.classical.objects import extend, find_part, outline_of
 from iapas.embedded.classical.scoring import logits, modulation, object_factor, sigmoid
+from iapas.embedded.compact.model import CompactModel
+from iapas.embedded.evidence import Evidence, joined, sharpened, standing_out, weigh
 from iapas.types import Phrase, Regions, crop_frame
 
 GAIN = 1.0  # on phi, in log odds: a right word helps, a wrong one must not blind
@@ -40,18 +42,23 @@ class Encoded:
     frame: tuple[int, int, int, int]  # what the work image shows: x0, y0, x1, y1 in pixels of the picture
     found: list[Candidate]
     measured: dict[str, np.ndarray]
+    evidence: Evidence | None
     logits: np.ndarray
     factor: np.ndarray  # share of each region's confidence that the object mask leaves
     pixels: np.ndarray  # (h, w) float32: modulation of the soft masks
     object: np.ndarray | None  # (h, w) uint8
 
 
-class ClassicalDetector:
-    """Regions that stand out, by classical vision. Words of the user shift their scores gently."""
+class EmbeddedDetector:
+    """Regions that stand out, by classical vision, and with ``model`` those that it holds for defects.
 
-    def __init__(self, work_size: int = 256, max_regions: int = 30) -> None:
+    Words of the user shift their scores gently.
+    """
+
+    def __init__(self, work_size: int = 256, max_regions: int = 30, model: CompactModel | None = None) -> None:
         self.work_size = work_size
         self.max_regions = max_regions
+        self.model = model
 
     def encode(self, images: Sequence[np.ndarray]) -> list[Encoded]:
         """Measure (H, W, 3) uint8 RGB pictures."""
@@ -68,20 +75,30 @@ class ClassicalDetector:
             outline = outline_of(work, part)
         if outline is None:
             work = work_image(image, self.work_size)
-        else:
+        sight = self.model(work) if self.model else None
+        if outline is not None:
             frame = inner
             work = extend(work, outline)
         maps = channels(work, outline)
+        if sight:
+            maps = replace(maps, maps={**maps.maps, "seen": standing_out(sight)})
         found, attributes = measure(candidates(maps), maps)
+        odds = logits(attributes, maps.regularity)
+        pixels = modulation(maps) if outline is None else np.ones(work.shape[:2], np.float32)
+        evidence = weigh(found, sight) if sight else None
+        if sight and evidence:
+            odds = joined(odds, evidence)
+            pixels = pixels * sharpened(sight)
         return Encoded(
             size=(height, width),
             work=work.shape[:2],
             frame=frame,
             found=found,
             measured=dict(zip(NAMES, attributes.T, strict=True)),
-            logits=logits(attributes, maps.regularity),
+            evidence=evidence,
+            logits=odds,
             factor=object_factor(found, outline),
-            pixels=modulation(maps) if outline is None else np.ones(work.shape[:2], np.float32),
+            pixels=pixels,
             object=outline,
         )
 
@@ -105,7 +122,7 @@ class ClassicalDetector:
     def _regions(self, one: Encoded, phrases: list[Phrase]) -> list[Part]:
         if not one.found:
             return []
-        fits = np.stack([words.fit(p.attributes, one.measured) for p in phrases])
+        fits = np.stack([words.fit(p.attributes, one.measured, one.evidence and one.evidence.terms) for p in phrases])
         typed = [k for k, p in enumerate(phrases) if p.source == "user" and p.attributes]
         shift = GAIN * fits[typed].max(axis=0) if typed else 0.0
         scores = sigmoid(one.logits + shift) * one.factor
