@@ -204,12 +204,11 @@ def ring(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     count = int(rng.integers(3, 17))
     angle = (np.arctan2(pose.y, pose.x) + np.pi) / (2 * np.pi / count)
     near = (angle % 1 - 0.5) * (2 * np.pi / count)
-    hole = length(radius * np.cos(near) - middle, radius * np.sin(near)) - min(half * 0.6, 2.2 * middle / count)
+    bore = min(half * 0.6, 2.2 * middle / count)
+    hole = length(radius * np.cos(near) - middle, radius * np.sin(near)) - bore
     if rng.random() < 0.5:  # balls of a bearing, or bolts
         tone, shine = metal(rng)
-        balls = Solid(
-            step(hole, 1.3), np.sqrt(np.maximum(hole * hole - 0 * hole, 0)) * (hole < 0), tone, shine, 0.05 * r
-        )
+        balls = Solid(step(hole, 1.3), dome(hole, bore, bore * rng.uniform(0.3, 1)), tone, shine, 0.05 * r)
         elements = [(hole < 0) & (np.floor(angle) == k) for k in range(count)]
         return Drawn([body, balls], elements, [body])
     drilled = Solid(body.cover * (1 - step(hole, 1.3)), height - 0.5 * dome(-hole, 2, 2), face, finish, 0.08 * r)
@@ -261,3 +260,28 @@ def cylinder(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     cover = step(np.abs(pose.y) - half, 1.3) * step(np.abs(pose.x) - r, 1.3)
     body = Solid(cover, height, shades.astype(np.float32)[band], finish, r * 0.15)
     return Drawn([body], pose.apart(cover))
+
+
+def casting(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
+    """A lobed flange, a knob, a button: cast or moulded, holes in its lobes, some with a boss in the middle."""
+    colour, finish = material(rng)
+    r, radius = pose.r, length(pose.x, pose.y)
+    angle, lobes = np.arctan2(pose.y, pose.x), int(rng.integers(2, 7))
+    deep = rng.uniform(0.03, 0.3) / (1 + 0.1 * lobes)
+    far = radius - r * (1 - deep + deep * np.cos(lobes * angle))
+    body = dome(far, r * rng.uniform(0.03, 0.25), r * rng.uniform(0.06, 0.15)) + lathe(rng, radius, r, 0.2 * r) * 0.7
+    boss = radius - r * rng.uniform(0.2, 0.45)
+    if rng.random() < 0.6:
+        body = body + dome(boss, 0.1 * r, rng.uniform(0.04, 0.15) * r)
+    far_out = 0.45 if rng.random() < 0.3 else rng.uniform(0.62, 0.78)
+    number = np.round(angle / (2 * np.pi / lobes)) % lobes
+    near = angle - np.round(angle / (2 * np.pi / lobes)) * (2 * np.pi / lobes)
+    hole = length(radius * np.cos(near) - far_out * r, radius * np.sin(near)) - r * rng.uniform(0.06, 0.13)
+    middle = step(radius - r * rng.uniform(0.08, 0.18), 1.3) if rng.random() < 0.5 else np.zeros(stage.size, np.float32)
+    cover = step(far, 1.3) * (1 - middle)
+    grain = rng.uniform(0, 0.006) * r * stage.broad
+    blank = Solid(cover, body + grain, colour, finish, 0.12 * r)
+    drilled = Solid(cover * (1 - step(hole, 1.3)), blank.height, colour, finish, 0.12 * r)
+    if pose.cell is not None:
+        return Drawn([drilled], pose.apart(cover))
+    return Drawn([drilled], [(hole < 1) & (number == k) for k in range(lobes)], [blank])

@@ -201,3 +201,28 @@ def pane(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     screws = Solid(step(corner, 1.3), dome(corner, 0.05 * pose.r, 0.03 * pose.r), bolt, shinef, 0.02 * pose.r)
     quarter = [(corner < 0) & (sx * pose.x > 0) & (sy * pose.y > 0) for sx in (-1, 1) for sy in (-1, 1)]
     return Drawn([under, sheet_of_glass, screws], quarter, [under, sheet_of_glass])
+
+
+def pouch(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
+    """A filled bag or wrapper: crimped ends, wrinkles that run from them, print."""
+    r = pose.r
+    half = r * rng.uniform(0.45, 0.8)
+    belly = half * (1 - 0.12 * (pose.x / r) ** 2)
+    far = np.maximum(
+        np.abs(pose.y) - belly, np.abs(pose.x) - r + 0.02 * r * np.abs(np.sin(pose.y / r * rng.uniform(20, 60)))
+    )
+    seam = np.abs(pose.x) > 0.88 * r
+    swell = np.sqrt(np.clip(1 - (pose.y / half) ** 2, 0, 1)) * np.clip(1 - (pose.x / (0.88 * r)) ** 2, 0, 1) ** 0.5
+    folds = noise(rng, stage.size, r * 0.2) + 0.6 * noise(rng, stage.size, r * 0.07)
+    wrinkled = rng.uniform(0.005, 0.03) * r * folds * (0.4 + (pose.x / r) ** 2)
+    crimps = np.where(seam, 0.008 * r * np.sin(pose.x / r * rng.uniform(150, 300)), 0)
+    height = rng.uniform(0.1, 0.3) * r * swell + np.where(seam, 0, wrinkled) + crimps
+    colour = paint(rng, 0.05, 0.8, 0.9)
+    ink, which, items = sheet(rng, Pose(pose.x, pose.y, 0.85 * min(r, 1.2 * half)), int(rng.integers(2, 9)))
+    inks = np.array([paint(rng, 0.01, 0.8, 1.0) for _ in range(3)], np.float32)
+    plain = dyed(1 + 0.03 * stage.broad, colour)
+    finish = Finish(rng.uniform(0.2, 0.9), rng.uniform(0.5, 0.95), rng.random() < 0.35, 0.02)
+    full, blank = (
+        Solid(step(far, 1.4), height, a, finish, 0.15 * r) for a in (mix(plain, inks[which % 3], ink), plain)
+    )
+    return Drawn([full], [item & (far < -1) for item in items], [blank])

@@ -32,7 +32,8 @@ def tint(rng: Rng, strength: float = 0.3) -> Map:
 def paint(rng: Rng, low: float = 0.02, high: float = 0.8, strength: float = 0.5) -> Map:
     """A colour of a lightness between ``low`` and ``high`` (linear light, evenly on a log scale)."""
     tone = np.exp(rng.uniform(np.log(low), np.log(high)))
-    return tone * tint(rng, strength if rng.random() < 0.6 else 0.08)
+    colour: Map = tone * tint(rng, strength if rng.random() < 0.6 else 0.08)
+    return colour
 
 
 def _plain(rng: Rng, size: tuple[int, int]) -> Any:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
 from iapas.synthesis.scene import Scene
 from iapas.synthesis.scenes import assemblies, electrics, fasteners, goods, pieces, plates, strands
-from iapas.synthesis.scenes.poses import Pose, single, tray
+from iapas.synthesis.scenes.poses import Pose, single, tray, tray_share
 from iapas.synthesis.scenes.studio import Drawn, Stage, set_up, to_scene
 from iapas.synthesis.texture import Rng
 
@@ -19,6 +21,7 @@ _BODIES: dict[str, tuple[_Draw, float, bool]] = {
     "screw head": (fasteners.screw_head, 1.0, True),
     "screw": (fasteners.screw_side, 3.0, True),
     "gear": (fasteners.gear, 1.0, True),
+    "casting": (fasteners.casting, 1.0, True),
     "ring": (fasteners.ring, 1.0, True),
     "spring": (fasteners.spring, 3.0, True),
     "cylinder": (fasteners.cylinder, 3.5, True),
@@ -44,6 +47,7 @@ _BODIES: dict[str, tuple[_Draw, float, bool]] = {
     "bottle mouth": (goods.bottle_mouth, 1.0, True),
     "can top": (goods.can_top, 1.0, True),
     "bottle": (goods.bottle, 2.4, False),
+    "pouch": (goods.pouch, 1.3, False),
     "label": (goods.label, 1.0, False),
     "blister": (goods.blister, 1.0, False),
     "zipper": (strands.zipper, 1.0, False),
@@ -68,8 +72,21 @@ def _many(rng: Rng, size: Size, kind: str) -> Scene:
     return to_scene(stage, f"tray: {kind}", draw(rng, stage, tray(rng, size, aspect, rng.random() < 0.4)))
 
 
+def _heap(rng: Rng, size: Size, kind: str) -> Scene:
+    """Many of a kind, as they fell, over each other."""
+    draw, aspect, _ = _BODIES[kind]
+    stage, seed = set_up(rng, size), int(rng.integers(2**31))
+    share = 1.3 * tray_share(rng)
+    layers = [tray(rng, size, aspect, True, share) for _ in range(2)]
+    solids = [solid for pose in layers for solid in draw(np.random.default_rng(seed), stage, pose).solids]
+    return to_scene(stage, f"heap: {kind}", Drawn(solids))
+
+
+_HEAPS = ("nut", "screw", "ring", "spring", "tablet", "capsule", "kernel", "bent piece", "cut sheet")
+
 PARTS: dict[str, Callable[[Rng, Size], Scene]] = {
     **{kind: partial(_one, kind=kind) for kind in _BODIES},
     **{f"tray: {kind}": partial(_many, kind=kind) for kind, body in _BODIES.items() if body[2]},
+    **{f"heap: {kind}": partial(_heap, kind=kind) for kind in _HEAPS},
 }
 """Kind of part -> what draws a scene of it, (rng, (height, width))."""

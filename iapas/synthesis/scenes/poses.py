@@ -30,9 +30,10 @@ class Pose:
 
     def vary(self, rng: Rng, spread: float) -> Map:
         """1, a little more or less from part to part: (H, W), or (1, 1) for a single part."""
+        own = np.random.default_rng(rng.integers(2**31))  # what else is drawn does not depend on how many there are
         if self.cell is None:
-            return np.full((1, 1), 1 + spread * rng.normal(), np.float32)
-        one: Map = (1 + spread * rng.standard_normal(self.count, dtype=np.float32))[self.cell]
+            return np.full((1, 1), 1 + spread * own.normal(), np.float32)
+        one: Map = (1 + spread * own.standard_normal(self.count, dtype=np.float32))[self.cell]
         return one
 
     def apart(self, cover: Map) -> list[BoolMap]:
@@ -56,7 +57,7 @@ def single(rng: Rng, size: tuple[int, int], aspect: float = 1.0, turn: bool = Tr
     reach = np.array([abs(sin) + abs(cos) / aspect, abs(cos) + abs(sin) / aspect])  # rows, columns, of r = 1
     if aspect < 1.2:
         reach = np.array([1.0, 1.0])
-    fill = rng.uniform(0.3, 0.98) ** 0.6 if rng.random() < 0.88 else rng.uniform(1.0, 2.0)
+    fill = rng.uniform(0.3, 0.98) ** 0.6 if rng.random() < (0.88 if aspect < 2 else 0.75) else rng.uniform(1.0, 2.0)
     r = fill * float(np.min(np.array(size) / 2 / reach))
     slack = np.abs(np.array(size) / 2 - reach * r)
     shift = slack * rng.uniform(-1, 1, 2) * rng.uniform(0, 1)
@@ -65,13 +66,14 @@ def single(rng: Rng, size: tuple[int, int], aspect: float = 1.0, turn: bool = Tr
     return Pose(_turned(x0, y0, cos, sin), _turned(y0, -x0, cos, sin), r)
 
 
-def tray(rng: Rng, size: tuple[int, int], aspect: float = 1.0, turn: bool = False) -> Pose:
-    """Equal parts in rows; with ``turn`` each lies as it fell."""
+def tray(rng: Rng, size: tuple[int, int], aspect: float = 1.0, turn: bool = False, share: float | None = None) -> Pose:
+    """Equal parts in rows; with ``turn`` each lies as it fell. ``share``: their length, if it is known."""
     rows, columns = _axes(size)
     tilt = rng.integers(2) * np.pi / 2 + rng.normal(0, 0.04)
     x0, y0 = columns - np.float32(size[1] / 2), rows - np.float32(size[0] / 2)
     x, y = _turned(x0, y0, np.cos(tilt), np.sin(tilt)), _turned(y0, -x0, np.cos(tilt), np.sin(tilt))
-    r = min(size) / 2 / rng.uniform(2.0, 6.5) * (1 if aspect < 1.5 else 1.2)
+    share = tray_share(rng) if share is None else share
+    r = min(size) / 2 * share * (1 if aspect < 1.5 else 1.2)
     gap = rng.uniform(1.08, 1.6)
     wide, high = 2 * r * gap, 2 * r * gap / (1 if turn else aspect)
     below, beside = rng.uniform(0, 1, 2)
@@ -89,6 +91,11 @@ def tray(rng: Rng, size: tuple[int, int], aspect: float = 1.0, turn: bool = Fals
     spread = rng.uniform(0, 2 * np.pi, count) if turn else rng.normal(0, 0.03, count) * rng.uniform(0, 1)
     cos, sin = np.cos(spread).astype(np.float32)[cell], np.sin(spread).astype(np.float32)[cell]
     return Pose(x * cos + y * sin, y * cos - x * sin, r, cell, count)
+
+
+def tray_share(rng: Rng) -> float:
+    """How long the parts of a tray are, as a share of the picture's shorter side."""
+    return 1 / rng.uniform(2.0, 6.5)
 
 
 def _axes(size: tuple[int, int]) -> tuple[Map, Map]:

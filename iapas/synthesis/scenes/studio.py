@@ -34,7 +34,8 @@ class Stage:
     """Where the parts lie and how they are lit: what is common to everything in the picture.
 
     ``ground``: (H, W, 3); ``grain`` and ``broad``: (H, W) noise of deviation 1, of single pixels and of a sixth of the
-    picture; ``lit``: (H, W), how much light falls there; ``swing``: what metal mirrors (two waves and their phase).
+    picture; ``lit``: (H, W), how much light falls there; ``swing``: what metal mirrors (waves of a room);
+    ``shadow``, ``soft``, ``level``: 0..1, how dark and soft shadows are, and how pure the ``lighting`` is.
     """
 
     size: tuple[int, int]
@@ -47,6 +48,8 @@ class Stage:
     swing: tuple[float, float, float, float]
     shadow: float
     soft: float
+    lighting: str
+    level: float
 
 
 @dataclass(frozen=True)
@@ -79,39 +82,51 @@ class Drawn:
     plain: Sequence[Solid] = ()
 
 
-def set_up(rng: Rng, size: tuple[int, int], ground: str | None = None) -> Stage:
-    """A stage of ``size`` with random lamps on a random ground (or the one named: see ``grounds.GROUNDS``)."""
+_LIGHTINGS = {"lamps": 0.64, "dark field": 0.12, "bright field": 0.09, "dome": 0.09, "backlight": 0.06}
+"""How industry lights its parts, and how often: from low all round, along the lens, from everywhere, from behind."""
+
+
+def set_up(rng: Rng, size: tuple[int, int], ground: str | None = None, lighting: str | None = None) -> Stage:
+    """A stage of ``size``: random lamps, a random ground and lighting (``grounds.GROUNDS``, :data:`_LIGHTINGS`)."""
+    if lighting is None:
+        lighting = str(rng.choice(list(_LIGHTINGS), p=list(_LIGHTINGS.values())))
     turn = rng.uniform(0, 2 * np.pi)
     light = (float(np.sin(turn)), float(np.cos(turn)))
+    level, shadow = float(rng.uniform(0, 1)), float(rng.uniform(0.15, 0.8))
+    floor = draw_ground(rng, size, "light table" if lighting == "backlight" else ground)
+    if lighting == "dark field":
+        floor = floor * np.float32(0.02 + 0.3 * level**2)
+    if lighting in ("dome", "backlight"):
+        shadow *= 0.12
+    rows = np.arange(size[0], dtype=np.float32)[:, None] / size[0] - 0.5
+    columns = np.arange(size[1], dtype=np.float32)[None] / size[1] - 0.5
+    return Stage(
+        size,
+        light,
+        _lamps(rng, turn),
+        floor,
+        rng.standard_normal(size, dtype=np.float32),
+        noise(rng, size, max(size) / 6),
+        1 + np.float32(rng.uniform(0, 0.5)) * (rows * np.float32(light[0]) + columns * np.float32(light[1])),
+        (rng.uniform(0.5, 5), rng.uniform(0, 6.3), rng.uniform(0, 6.3), rng.uniform(0.1, 0.6)),
+        shadow,
+        float(rng.uniform(0.15, 1.2)),
+        lighting,
+        level,
+    )
+
+
+def _lamps(rng: Rng, turn: float) -> tuple[Lamp, ...]:
+    """One to three lamps, the first and strongest in the direction ``turn``."""
     lamps = []
     for k in range(int(rng.integers(1, 4))):
         way = turn if k == 0 else rng.uniform(0, 2 * np.pi)
         up = rng.uniform(0.35, 0.95)
         flat = np.sqrt(1 - up**2)
         towards = (float(flat * np.cos(way)), float(flat * np.sin(way)), float(up))
-        lamps.append(
-            Lamp(towards, float(rng.uniform(0.03, 0.5) ** 1.5), float(1.0 if k == 0 else rng.uniform(0.1, 0.7)))
-        )
-    rows = np.arange(size[0], dtype=np.float32)[:, None]
-    columns = np.arange(size[1], dtype=np.float32)[None]
-    slope = rng.uniform(0, 0.25) * ((rows / size[0] - 0.5) * light[0] + (columns / size[1] - 0.5) * light[1])
-    return Stage(
-        size,
-        light,
-        tuple(lamps),
-        draw_ground(rng, size, ground),
-        rng.standard_normal(size, dtype=np.float32),
-        noise(rng, size, max(size) / 6),
-        1 + 2 * slope,
-        (
-            float(rng.uniform(0.5, 5)),
-            float(rng.uniform(0, 6.3)),
-            float(rng.uniform(0, 6.3)),
-            float(rng.uniform(0.1, 0.6)),
-        ),
-        float(rng.uniform(0.15, 0.8)),
-        float(rng.uniform(0.15, 1.2)),
-    )
+        strong = 1.0 if k == 0 else rng.uniform(0.1, 0.7)
+        lamps.append(Lamp(towards, float(rng.uniform(0.03, 0.5) ** 1.5), float(strong)))
+    return tuple(lamps)
 
 
 def soften(values: Map, sigma: float) -> Map:
@@ -149,13 +164,31 @@ def ball(stage: Stage, finish: Finish) -> Map:
     middle = float(diffuse[_BALL // 2, _BALL // 2])
     if not finish.metal:
         fresnel = 0.06 + 0.5 * (1 - z) ** 3
-        return np.dstack([diffuse / middle, finish.shine * 2 * fresnel * seen]).astype(np.float32)
+        return _lighted(stage, np.dstack([diffuse / middle, finish.shine * 2 * fresnel * seen]), x, y, z)
     pace, phase, way, depth = stage.swing
     along = mirrored[0] * np.cos(way) + mirrored[1] * np.sin(way)
     room = 0.55 + depth * np.sin(pace * (0.4 + finish.gloss) * along + phase) + 0.3 * along
-    room = np.maximum(room, 0.04) ** (1 + finish.gloss) * (0.25 + 0.75 * np.clip(0.6 + mirrored[2], 0, 1))
+    room = np.maximum(room, 0.04) ** (1 + finish.gloss) * (0.4 + 0.6 * np.clip(0.6 + mirrored[2], 0, 1))
     share = finish.shine
-    return np.dstack([(1 - share) * diffuse / middle + share * (room + seen), np.zeros_like(z)]).astype(np.float32)
+    own = (1 - share) * diffuse / middle + share * (room + seen)
+    return _lighted(stage, np.dstack([own, np.zeros_like(z)]), x, y, z)
+
+
+def _lighted(stage: Stage, looks: Map, x: Map, y: Map, z: Map) -> Map:
+    """What :func:`ball` shows under the lighting of the stage; (x, y, z) is where the surface faces."""
+    level = stage.level
+    if stage.lighting == "dark field":  # only slopes throw the light into the lens
+        side = np.abs(x * stage.light[1] + y * stage.light[0])
+        looks[..., 0] *= 0.03 + 0.1 * level + 2.5 * (level * (1 - z * z) + (1 - level) * side**2)
+    elif stage.lighting == "bright field":  # slopes throw it away
+        looks[..., 0] *= z ** (2 + 14 * level)
+    elif stage.lighting == "dome":
+        looks[..., 0] = (1 - 0.8 * level) * looks[..., 0] + 0.8 * level * (0.8 + 0.2 * z)
+        looks[..., 1] *= 0.3
+    elif stage.lighting == "backlight":
+        looks[..., 0] = looks[..., 0] * (0.02 + 0.2 * level) + 0.6 * (1 - level) * (1 - z) ** 3
+        looks[..., 1] *= 0.2
+    return looks.astype(np.float32)
 
 
 def shaded(stage: Stage, solid: Solid, where: tuple[slice, slice]) -> Map:
@@ -171,7 +204,7 @@ def shaded(stage: Stage, solid: Solid, where: tuple[slice, slice]) -> Map:
     across, along = middle - right / length, middle - down / length
     looks = cv2.remap(ball(stage, solid.finish), across, along, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     reach = max(1.0, min(stage.size) / 64)
-    lit = 1 - np.clip((soften(plain, reach) - plain) / np.float32(2.5 * reach), 0, 0.7)  # hollows are darker
+    lit = 1 - np.clip((soften(plain, reach) - plain) / np.float32(2.5 * reach), 0, 0.5)  # hollows are darker
     own: Map = cv2.merge([looks[..., 0] * lit] * 3)
     albedo = solid.albedo[where] if solid.albedo.ndim == 3 else solid.albedo
     own *= albedo.astype(np.float32)
