@@ -62,7 +62,7 @@ KINDS: dict[str, Kind] = {
     "dots": Kind(spots.dots, ("pits", "specks", "pinholes"), (0.06, 0.28), 0.8, smooth=0.5),
     "poke": Kind(spots.poke, ("poke", "needle mark", "puncture"), (0.012, 0.045), 0.35),
     "spot": Kind(spots.spot, ("spot", "dot", "speck"), (0.008, 0.07), 0.8),
-    "stain": Kind(spots.stain, ("stain", "blotch", "mark"), (0.03, 0.28), 1.1, smooth=1.5),
+    "stain": Kind(spots.stain, ("stain", "blotch", "mark"), (0.03, 0.35), 1.1, smooth=1.5),
     "discoloured": Kind(spots.discoloured, ("discolouration", "colour fault"), (0.05, 0.4), 0.7, smooth=1.5),
     "rust": Kind(spots.rust, ("rust", "corrosion"), (0.03, 0.25), 0.45, smooth=1.5),
     "burn": Kind(spots.burn, ("burn", "scorch mark"), (0.04, 0.2), 0.3, smooth=1.5),
@@ -98,12 +98,12 @@ KINDS: dict[str, Kind] = {
         areas.other_texture,
         ("patch", "foreign patch", "contamination"),
         (0.04, 0.42),
-        0.9,
+        1.3,
         smooth=2,
         unsaid=("foreign",),
     ),
     "peeled": Kind(
-        areas.peeled, ("peeled paint", "flaking", "peeling"), (0.03, 0.35), 0.6, smooth=1.5, unsaid=("missing",)
+        areas.peeled, ("peeled paint", "flaking", "peeling"), (0.03, 0.38), 0.8, smooth=1.5, unsaid=("missing",)
     ),
     "pasted": Kind(
         areas.pasted,

@@ -14,6 +14,10 @@ from iapas.synthesis.texture import Map, Rng
 from iapas.types import BoolMap
 
 
+_ON_THE_RIM = 0.12
+"""How many of the defects that may lie anywhere on a part lie across its rim: cracks that begin there, worn edges."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A window (top, left, bottom, right) and what lies in it."""
@@ -45,7 +49,8 @@ def place(rng: Rng, scene: Scene, kind: Kind, radius: float | None = None) -> Pl
     if radius is None:
         radius = between(rng, *kind.radius) * _extent(scene, size)
     radius = max(radius, 1.5)
-    centre = _on_outline(rng, scene, size) if kind.where == "outline" else _on_part(rng, scene.part, size)
+    on_rim = kind.where == "outline" or (scene.part is not None and rng.random() < _ON_THE_RIM)
+    centre = _on_outline(rng, scene, size) if on_rim else _on_part(rng, scene.part, size)
     return _window(scene, size, centre, radius)
 
 
