@@ -67,6 +67,8 @@ def workplace(tmp_path, pictures):
     (tmp_path / "list.txt").write_text("images/steel.jpg\nimages/fabric.jpg\n")
     (tmp_path / "my-words.yaml").write_text(LEXICON)
     (tmp_path / "my-template.yaml").write_text(PAGES["prompts"].split("```")[1].removeprefix("yaml"))
+    (tmp_path / "my-prompts" / "lexicons").mkdir(parents=True)
+    (tmp_path / "my-prompts" / "lexicons" / "panel.yaml").write_text(LEXICON)
     return tmp_path
 
 
