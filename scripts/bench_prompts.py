@@ -97,10 +97,11 @@ def sets(given: argparse.Namespace) -> str:
         "## Prompts",
         "",
         f"Made by `python scripts/bench_prompts.py sets --data DIR{limit} --out docs/benchmarks.md`; do not edit.",
-        f"`iapas prompts compare`, the embedded default, {versions}. {which} (of MT_Free every fifth by name, dealt out",
-        "among the classes); AP and F1-max in per cent, exact, pixels pooled within a class, the mean over classes;",
-        "differences to no words with 95 % intervals (paired bootstrap over images, 1000 draws). Another class's words are",
-        "those of the next class by name. Time: segmentation alone, in per cent of the first prompt's, CPU seconds.",
+        f"`iapas prompts compare`, the embedded default, {versions}. {which}, of MT_Free every",
+        "fifth by name, dealt out among the classes. AP and F1-max in per cent, exact, pixels pooled in a class, the mean",
+        "over classes; differences to no words with 95 % intervals (paired bootstrap over images, 1000 draws).",
+        "Another class's words are those of the next class by name. Time: segmentation alone, in per cent of the first",
+        "prompt's, CPU seconds.",
     ]
     for name in WORDS:
         out = given.work / name
@@ -179,10 +180,10 @@ def models(given: argparse.Namespace) -> str:
     lines = [
         "## A further prompt with foundation models",
         "",
-        f"Made by `python scripts/bench_prompts.py models --prompts {given.prompts} --out docs/benchmarks.md`; do not edit.",
-        f"torch {torch.__version__}, transformers {transformers.__version__}, one thread, one picture of 1333 x 800, the",
-        f"config `fast` with `object_pass: separate` (Grounding DINO Swin-T at 400 x 666, SAM 2.1 tiny), {BOXES} boxes at",
-        "most, full size, random weights. CPU seconds; one other picture before to warm up.",
+        f"Made by `python scripts/bench_prompts.py models --prompts {given.prompts} --out docs/benchmarks.md`; do not",
+        f"edit. torch {torch.__version__}, transformers {transformers.__version__}, one thread, 1333 x 800 pixels,",
+        "the config `fast` with `object_pass: separate` (Grounding DINO Swin-T at 400 x 666, SAM 2.1 tiny), at most",
+        f"{BOXES} boxes, full size, random weights. CPU seconds; one other picture before to warm up.",
         "",
         "| prompt | boxes | detector encodes | detects | mask decoder encodes | decodes | all | of the first |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|",
