@@ -8,7 +8,7 @@ import numpy as np
 from iapas.synthesis.scenes.grounds import dyed, paint, rgb, tint
 from iapas.synthesis.scenes.poses import Pose, box, dome, length
 from iapas.synthesis.scenes.prints import word
-from iapas.synthesis.scenes.studio import Drawn, Finish, Solid, Stage, soften
+from iapas.synthesis.scenes.studio import Drawn, Finish, Solid, Stage, soften, specks
 from iapas.synthesis.texture import Map, Rng, mix, noise, step
 
 
@@ -88,7 +88,7 @@ def kernel(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     far = (length(x, y) - 1) * pose.r * wide
     height = dome(far, pose.r * wide, pose.r * wide * rng.uniform(0.5, 0.9))
     skin = rng.uniform(0.1, 0.5) * np.tanh(noise(rng, stage.size, pose.r * 0.25, pose.r * 0.08))
-    skin = skin + rng.uniform(0.02, 0.15) * noise(rng, stage.size, max(1.0, pose.r / 50))
+    skin = skin + rng.uniform(0.02, 0.15) * specks(stage, rng, pose.r / 50)
     if rng.random() < 0.5:
         skin = skin + rng.uniform(0.05, 0.25) * np.sin(
             y * rng.uniform(6, 25) / np.sqrt(np.maximum(1.1 - x * x, 0.1)) + 2 * stage.broad
@@ -97,7 +97,7 @@ def kernel(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     albedo = brown * np.clip(1 + skin, 0.2, 2)[..., None]
     if rng.random() < 0.6:
         end = step((0.62 + 0.05 * noise(rng, stage.size, pose.r * 0.15) - x) * pose.r, 0.06 * pose.r)
-        pale = dyed(1 + 0.2 * noise(rng, stage.size, max(1.0, pose.r / 30)), rgb(0.5, 0.36, 0.2))
+        pale = dyed(1 + 0.2 * specks(stage, rng, pose.r / 30), rgb(0.5, 0.36, 0.2))
         albedo = mix(albedo, pale.astype(np.float32), end * rng.uniform(0.4, 1))
     finish = Finish(rng.uniform(0.02, 0.5), rng.uniform(0.05, 0.6), False, rng.uniform(0.02, 0.3))
     solid = Solid(step(far, 1.4), height, albedo.astype(np.float32), finish, 0.4 * pose.r)
@@ -142,7 +142,7 @@ def biscuit(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     if rng.random() < 0.4:
         far = far + 0.02 * pose.r * np.cos(rng.integers(12, 40) * np.arctan2(pose.y, pose.x))
     far = far + outline
-    crust = noise(rng, stage.size, pose.r * 0.12) + 0.6 * noise(rng, stage.size, max(1.0, pose.r * 0.03))
+    crust = noise(rng, stage.size, pose.r * 0.12) + 0.6 * specks(stage, rng, pose.r * 0.03)
     height = dome(far, pose.r * rng.uniform(0.1, 0.9), pose.r * 0.2) + rng.uniform(0.003, 0.02) * pose.r * crust
     browned = np.clip(1 + far / (pose.r * rng.uniform(0.1, 0.5)), 0, 1) * rng.uniform(0, 0.6)
     tone = rgb(0.55, 0.33, 0.13) * rng.uniform(0.25, 1.3)

@@ -7,8 +7,8 @@ import numpy as np
 from iapas.synthesis.scenes.fasteners import material, metal
 from iapas.synthesis.scenes.grounds import dyed, paint
 from iapas.synthesis.scenes.poses import Pose, box, dome
-from iapas.synthesis.scenes.studio import Drawn, Finish, Solid, Stage
-from iapas.synthesis.texture import Rng, noise, step
+from iapas.synthesis.scenes.studio import Drawn, Finish, Solid, Stage, specks
+from iapas.synthesis.texture import Rng, step
 
 
 def zipper(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
@@ -64,13 +64,13 @@ def brush(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     loose = (rng.normal(0, 0.06, (2, count)) * py).astype(np.float32)
     x = pose.x - (column - columns / 2 + 0.5) * px - loose[0][cell]
     y = pose.y - (row - rows / 2 + 0.5) * py - loose[1][cell]
-    frayed = 0.03 * py * noise(rng, stage.size, max(1.0, 0.06 * py))
+    frayed = 0.03 * py * specks(stage, rng, 0.06 * py)
     tuft = box(x, y, 0.46 * px, 0.44 * py, 0.3 * min(px, py)) + frayed
     tuft = np.where(within & (head < -0.06 * r), tuft, 9).astype(np.float32)
     colours = np.array([paint(rng, 0.05, 0.85, 1.0) for _ in range(int(rng.integers(1, 4)))], np.float32)
     pattern = (np.arange(count) % columns if rng.random() < 0.5 else np.arange(count) // columns) % len(colours)
     ends = np.clip(
-        0.65 + 0.25 * stage.grain + 0.1 * noise(rng, stage.size, max(1.0, 0.04 * r)), 0.1, 1.4
+        0.65 + 0.25 * stage.grain + 0.1 * specks(stage, rng, 0.04 * r), 0.1, 1.4
     )  # lit ends of bristles, dark gaps
     albedo = colours[pattern][cell] * (ends * np.clip(1.15 + tuft / (0.6 * py), 0.5, 1.2))[..., None]
     tufts = Solid(
@@ -98,7 +98,7 @@ def rope(rng: Rng, stage: Stage, pose: Pose) -> Drawn:
     twist = np.abs(np.sin(np.pi * pose.x / long + slope + lane))
     deep = rng.uniform(0.02, 0.16)
     cover = step(np.abs(y) - half * (1 - deep + deep * twist), 1.4)
-    fuzz = rng.uniform(0, 0.15) * noise(rng, stage.size, 1.2)
+    fuzz = rng.uniform(0, 0.15) * stage.grain
     height = np.sqrt(np.maximum(1 - u**2, 0)) * half * 0.8 + deep * half * 1.5 * twist + fuzz
     tones = np.array([paint(rng, 0.02, 0.7, 0.9) for _ in range(count)], np.float32)
     albedo = tones[lane.astype(np.int32)] * (0.8 + 0.2 * twist + fuzz)[..., None]

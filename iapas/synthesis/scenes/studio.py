@@ -129,6 +129,11 @@ def _lamps(rng: Rng, turn: float) -> tuple[Lamp, ...]:
     return tuple(lamps)
 
 
+def specks(stage: Stage, rng: Rng, scale: float) -> Map:
+    """Noise of deviation 1 and about ``scale`` pixels; the stage's own where that is fine enough."""
+    return stage.grain if scale < 1.4 else noise(rng, stage.size, scale)
+
+
 def soften(values: Map, sigma: float) -> Map:
     """Gaussian blur; wide ones are made on a smaller picture."""
     if sigma < 0.3:
