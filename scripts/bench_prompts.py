@@ -98,8 +98,8 @@ def sets(given: argparse.Namespace) -> str:
         "",
         f"Made by `python scripts/bench_prompts.py sets --data DIR{limit} --out docs/benchmarks.md`; do not edit.",
         f"`iapas prompts compare`, the embedded default, {versions}. {which}, of MT_Free every",
-        "fifth by name, dealt out among the classes. AP and F1-max in per cent, exact, pixels pooled in a class, the mean",
-        "over classes; differences to no words with 95 % intervals (paired bootstrap over images, 1000 draws).",
+        "fifth by name, dealt out among the classes. AP and F1-max in per cent, exact, pixels pooled in a class,",
+        "the mean over classes; differences to no words with 95 % intervals (paired bootstrap, 1000 draws).",
         "Another class's words are those of the next class by name. Time: segmentation alone, in per cent of the first",
         "prompt's, CPU seconds.",
     ]

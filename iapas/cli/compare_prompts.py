@@ -58,6 +58,9 @@ def compare(
     alone: Annotated[
         bool, typer.Option("--leave-one-out/--no-leave-one-out", help="Also without each phrase in turn.")
     ] = True,
+    plots: Annotated[
+        bool, typer.Option("--plots", help="Plots for papers too, as SVG and PNG; needs matplotlib.")
+    ] = False,
     title: Annotated[str, typer.Option("--title", help="Of the page.")] = "",
     device: DeviceName = None,
     workers: Workers = None,
@@ -90,7 +93,7 @@ def compare(
             prompts=str(prompts) if prompts else "",
         )
     )
-    ended = run(experiment, out, page_images=page_images, alone=alone, quiet=quiet)
+    ended = run(experiment, out, page_images=page_images, alone=alone, plots=plots, quiet=quiet)
     if ended.experiment is None:
         typer.echo("interrupted: the same command continues", err=True)
     elif as_json:
@@ -108,6 +111,9 @@ def _in_words(ended: Ended) -> str:
 
     assert ended.experiment is not None and ended.timings is not None  # noqa: S101
     lines = [table_md(ended.experiment, ended.timings), ""]
+    failed = ended.experiment["provenance"]["failed"]
+    if failed:
+        lines.append(f"not judged: {len(failed)}, the first: {failed[0]['message']}")
     search = ended.experiment["search"]
     if search:
         lines += [f"proposed  {' . '.join(search['proposed'])}"]

@@ -14,7 +14,7 @@ from iapas.experiments.attribution import agreement, phrases_of
 from iapas.experiments.data import open_pictures
 from iapas.experiments.figures import SEED, Judged, curves_of, judge, rows_of, unjudged_rows
 from iapas.experiments.output import provenance, variants_told, write_experiment, write_pictures, write_timings
-from iapas.experiments.page import write_page
+from iapas.experiments.page import write_page, write_plots
 from iapas.experiments.plan import Experiment
 from iapas.experiments.search import search
 from iapas.experiments.stage1 import Profiles
@@ -40,12 +40,18 @@ class Ended:
 
 
 def compare(
-    experiment: Experiment, out: Path, *, page_images: int = 30, alone: bool = True, quiet: bool = False
+    experiment: Experiment,
+    out: Path,
+    *,
+    page_images: int = 30,
+    alone: bool = True,
+    plots: bool = False,
+    quiet: bool = False,
 ) -> Ended:
     """Run ``experiment`` into the folder ``out``; an earlier one there is replaced.
 
-    ``page_images``: how many images the page shows. ``alone``: also what each phrase is worth alone. Raises
-    UsageError, ConfigError, MissingError and OutputError.
+    ``page_images``: how many images the page shows. ``alone``: also what each phrase is worth alone. ``plots``: with
+    matplotlib. Raises UsageError, ConfigError, MissingError and OutputError.
     """
     _require_ours(out)
     for variant in experiment.variants:
@@ -64,14 +70,17 @@ def compare(
                 found = search(sweep, pool, stop) if experiment.search and not signals else None
             if signals.number is not None:
                 return Ended(out, None, None, 128 + signals.number)
-            return _written(experiment, sweep, found, page_images)
+            return _written(experiment, sweep, found, page_images, plots)
         finally:
             sweep.close()
 
 
-def _written(experiment: Experiment, sweep: Sweep, found: Mapping[str, Any] | None, page_images: int) -> Ended:
+def _written(
+    experiment: Experiment, sweep: Sweep, found: Mapping[str, Any] | None, page_images: int, plots: bool
+) -> Ended:
     """Everything judged and written."""
     out = sweep.folder
+    timings = write_timings(out, sweep)  # first: by it the folder is known to be ours
     for name in ("pictures", "truth", "maps", "plots"):
         shutil.rmtree(out / name, ignore_errors=True)
     data: dict[str, Any] = {
@@ -85,7 +94,8 @@ def _written(experiment: Experiment, sweep: Sweep, found: Mapping[str, Any] | No
         "images": write_pictures(out, sweep, page_images),
     }
     write_experiment(out, data)
-    timings = write_timings(out, sweep)
+    if plots:
+        write_plots(out)
     write_page(out)
     return Ended(out, data, timings, 3 if sweep.failed else 0)
 
@@ -109,10 +119,9 @@ def _figures(sweep: Sweep) -> dict[str, Any]:
 
 
 def _require_ours(out: Path) -> None:
-    """Nothing of anybody else's is written over."""
-    if out.exists() and (not out.is_dir() or any(entry.name not in OURS for entry in _visible(out))):
+    """Nothing of anybody else's is written over: the folder is not there, empty, or an experiment's."""
+    if not out.exists():
+        return
+    names = {entry.name for entry in out.iterdir() if not entry.name.startswith(".")} if out.is_dir() else {""}
+    if names and (names - set(OURS) or "timings.json" not in names):
         raise OutputError(f"{out} holds other things than an experiment", "choose another folder with --out")
-
-
-def _visible(folder: Path) -> list[Path]:
-    return [entry for entry in folder.iterdir() if not entry.name.startswith(".")]

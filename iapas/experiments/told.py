@@ -13,7 +13,7 @@ Data = Mapping[str, Any]
 def table_md(experiment: Data, timings: Data) -> str:
     """A line for each variant and data set: the means with the differences to the first, and the time."""
     ratios = {row["variant"]: row["ratio"] for row in timings["variants"]}
-    heads = ["prompt", "data", "images", "AP", "difference [95 %]", "F1-max", "difference [95 %]", "time"]
+    heads = ["prompt", "data", "images", "AP", "difference [95 %]", "F1-max", "difference [95 %]", "time, %"]
     cells = []
     for row in _summaries(experiment):
         difference = row["difference"] or {}

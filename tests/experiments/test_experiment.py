@@ -1,5 +1,6 @@
 """Whole experiments, from pictures to experiment.json."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -23,16 +24,19 @@ SMALL = ("detector.work_size=64", "run.workers=1", "describe.samples=1")
 WORDS = ("none", "spots=dark spot", "lines=thin dark line . bright spot")
 
 
-def run(tiles, out, words=WORDS, **more):
+PLOTS = importlib.util.find_spec("matplotlib") is not None
+
+
+def run(tiles, out, words=WORDS, plots=False, **more):
     given = {"data": (f"mtd={tiles}",), "group": "defect", "assignments": SMALL, **more}
-    return compare(plan(Given(words=tuple(words), **given)), out, page_images=2, quiet=True)
+    return compare(plan(Given(words=tuple(words), **given)), out, page_images=2, plots=plots, quiet=True)
 
 
 @pytest.fixture(scope="module")
 def ended(tiles, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IAPAS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield run(tiles, tmp_path_factory.mktemp("out"), search=True)
+        yield run(tiles, tmp_path_factory.mktemp("out"), plots=PLOTS, search=True)
 
 
 def rows(experiment, **wanted):
@@ -111,6 +115,7 @@ def test_the_same_again_is_the_same_bytes_under_another_hash_seed(ended, tiles, 
     out, seed = tmp_path / "out", "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     options = [part for text in SMALL for part in ("--set", text)]
     options += ["--by", "defect", "--page-images", "2", "--search", "--quiet", "--data", f"mtd={tiles}"]
+    options += ["--plots"] if PLOTS else []
     done = subprocess.run(
         [sys.executable, "-m", "iapas", "prompts", "compare", *WORDS, *options, "--out", out],
         capture_output=True,
@@ -191,7 +196,8 @@ def test_a_mapping_needs_words_for_every_category(tiles, tmp_path):
         run(tiles, tmp_path / "out", (str(file),), limit=1)
 
 
-def test_other_things_are_not_written_over(tiles, tmp_path):
-    (tmp_path / "holiday.jpg").write_bytes(b"")
+@pytest.mark.parametrize("name", ["holiday.jpg", "pictures"])
+def test_other_things_are_not_written_over(tiles, tmp_path, name):
+    (tmp_path / "out" / name).mkdir(parents=True)
     with pytest.raises(OutputError, match="holds other things"):
-        run(tiles, tmp_path)
+        run(tiles, tmp_path / "out")
