@@ -13,7 +13,6 @@ from iapas.synthesis.scene import Scene
 from iapas.synthesis.texture import Map, Rng
 from iapas.types import BoolMap
 
-
 _ON_THE_RIM = 0.12
 """How many of the defects that may lie anywhere on a part lie across its rim: cracks that begin there, worn edges."""
 
