@@ -71,6 +71,18 @@ def test_fetch_shows_terms_before_it_asks_the_network(models):
     assert ended.stdout == ""
 
 
+def test_fetch_of_a_gated_model_shows_its_licence_first(models):
+    ended = models("fetch", "sam3")
+    assert ended.returncode == 4
+    first = ended.stderr.splitlines()[0]
+    for words in (
+        "SAM License (commercial use allowed), gated: ",
+        "hf auth login",
+        "facebookresearch/sam3/blob/main/LICENSE",
+    ):
+        assert words in first
+
+
 def test_mistakes_are_exit_2(models):
     for arguments, words in (
         (["fetch"], "nothing to fetch"),

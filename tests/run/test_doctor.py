@@ -149,6 +149,18 @@ def test_models_that_are_missing_are_all_named(tmp_path):
     assert found["missing"][-1] == "torch is installed but cannot be used: ImportError: not now"
 
 
+def test_a_gated_model_is_told_with_its_licence(tmp_path):
+    ended = iapas("doctor", "--config", "sam3", "--json", HF_HOME=str(tmp_path), HF_HUB_CACHE=str(tmp_path))
+    assert ended.returncode == 4
+    found = json.loads(ended.stdout)
+    terms = (
+        "3.4 GB, SAM License (commercial use allowed), gated: agree to the terms at https://huggingface.co/facebook/"
+    )
+    assert found["models"] == {"sam3": f"not here; {terms}sam3 and run: hf auth login"}
+    assert "not IAP-AS" in found["config"]["title"]
+    assert found["missing"][0].startswith("sam3 ") and "iapas models fetch sam3" in found["missing"][0]
+
+
 def test_models_that_are_there_and_the_device_they_would_use(tiny, monkeypatch):
     monkeypatch.delenv("PYTHONPATH")
     root = tiny("grounding-dino-tiny").parent
