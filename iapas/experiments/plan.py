@@ -12,6 +12,7 @@ from iapas import shipped
 from iapas.config import Config, load_config
 from iapas.errors import ConfigError, UsageError
 from iapas.experiments.data import Group, place_of
+from iapas.files.profiles import read_profiles
 from iapas.prompting.templates import is_template
 
 Kind = Literal["template", "lexicon", "words", "mapping"]
@@ -30,7 +31,10 @@ _KEYS = ("title", "configs", "data", "group", "every_normal", "limit", "object",
 
 @dataclass(frozen=True)
 class Words:
-    """What is asked for: a ``template`` or ``lexicon`` by ``text``, typed words, or a ``mapping`` of categories."""
+    """What is asked for: a ``template`` or ``lexicon`` by ``text``, typed words, or a ``mapping`` of categories.
+
+    In a mapping "" stands for all categories that it does not name.
+    """
 
     name: str
     kind: Kind
@@ -127,12 +131,14 @@ def plan(given: Given) -> Experiment:
 
 
 def spoken_words(text: str, folder: str = "") -> Words:
-    """A variant of the command line: NAME=... or not; a template, a lexicon, or typed words (with a blank in them).
+    """A variant of the command line: NAME=... or not; a template, a lexicon, a profile, or words with a blank in them.
 
     ``folder``: of the user's own templates and lexicons.
     """
     name, equals, rest = text.partition("=")
     spec = rest if equals else text
+    if spec.endswith(".json"):
+        return _from_profile(name.strip() if equals else Path(spec).stem, spec)
     if " " in spec.strip() and not spec.endswith((".yaml", ".yml")):
         return Words(name.strip() if equals else " ".join(spec.split()), "words", spec)
     try:
@@ -140,6 +146,12 @@ def spoken_words(text: str, folder: str = "") -> Words:
     except ConfigError as error:
         raise ConfigError(str(error), 'typed words hold a blank: "scratch . dark hole"') from error
     return Words(name.strip() if equals else Path(spec).stem if "/" in spec else spec, kind, spec)
+
+
+def _from_profile(name: str, file: str) -> Words:
+    """The phrases of a profile that stage 1 made before, by product."""
+    found = {product: " . ".join(p.text for p in profile.phrases) for product, profile in read_profiles(file).items()}
+    return Words(name, "mapping", by_category={product: text for product, text in found.items() if text})
 
 
 def _variant(
@@ -165,6 +177,8 @@ def _variant(
             f"{words.name} is a template, and {config} has no language model to ask",
             "take another --config, or --set describe.generator=endpoint and generator.url",
         )
+    if switches.get("object-from") == "tags" and resolved.describe.tagger == "none":
+        raise UsageError(f"--vary object-from=tags: {config} has no tagger", "take another --config")
     told = [f"{key}={value}" for key, value in switches.items()]
     name = words.name + (f" @ {config}" if several else "") + (f" [{', '.join(told)}]" if told else "")
     return Variant(name, words, resolved, switches, objects)
@@ -223,13 +237,16 @@ def _from_file(variants: Mapping[str, Any], file: str | None) -> list[Words]:
     found = []
     for name, entry in variants.items():
         where = f"{file}: variants: {name}"
-        if not isinstance(entry, dict) or len(entry) != 1 or next(iter(entry)) not in ("template", "lexicon", "words"):
-            raise ConfigError(f"{where}: must say one of template, lexicon, words")
+        kinds = ("template", "lexicon", "words", "profile")
+        if not isinstance(entry, dict) or len(entry) != 1 or next(iter(entry)) not in kinds:
+            raise ConfigError(f"{where}: must say one of {', '.join(kinds)}")
         kind, value = next(iter(entry.items()))
         if kind == "words" and isinstance(value, dict):
             if not value or not all(isinstance(text, str) and text.strip() for text in value.values()):
                 raise ConfigError(f"{where}: words must map each category to a text")
             found.append(Words(name, "mapping", by_category={str(key): text for key, text in value.items()}))
+        elif kind == "profile" and isinstance(value, str):
+            found.append(_from_profile(name, str(Path(file or "").parent / value)))
         elif isinstance(value, str) and value.strip():
             found.append(Words(name, kind, value))
         else:

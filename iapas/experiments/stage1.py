@@ -118,10 +118,10 @@ def _worded(variant: Variant, category: str, name: str) -> ObjectProfile:
         return replace(made, phrases=tuple(_named(phrase, called) for phrase in made.phrases))
     text = words.text
     if words.kind == "mapping":
-        if category not in words.by_category:
+        text = words.by_category.get(category, words.by_category.get("", ""))
+        if not text:
             given = ", ".join(words.by_category)
             raise UsageError(f"{words.name} has no words for the category {category!r}", f"it has some for: {given}")
-        text = words.by_category[category]
     phrases = tuple(_named(lexicon.phrase(part, "user"), called) for part in split_prompt(text))
     return ObjectProfile(phrases=phrases, found={"phrases": "given by the user"})
 

@@ -59,6 +59,7 @@ def test_a_lexicon_is_the_lexicon_of_its_config():
         (("none",), {"vary": ("colour=red",)}, "no switch 'colour'"),
         (("none",), {"vary": ("max-phrases=0",)}, "at least 1"),
         (("none",), {"vary": ("object-from=user",)}, "add --object"),
+        (("none",), {"vary": ("object-from=tags",)}, "has no tagger"),
         (("none",), {"vary": ("size-filter",)}, "write KEY=VALUE"),
         (("none",), {"data": ("nothing=here",)}, "no data set called 'nothing'"),
     ],

@@ -9,6 +9,8 @@ import pytest
 from iapas.experiments.data import open_pictures
 from iapas.experiments.plan import Given, plan
 from iapas.experiments.stage1 import Profiles
+from iapas.files.profiles import write_profiles
+from iapas.types import ObjectProfile, Phrase
 
 
 @pytest.fixture
@@ -103,3 +105,11 @@ def test_templates_and_lexicons_of_ones_own(tiles, tmp_path):
     (tmp_path / "lexicons" / "panel.yaml").write_text("name: panel\nphrases: [zap]\nwords: {zap: [dark]}\n")
     (phrase,) = profiles(tiles, "panel", prompts=str(tmp_path))["panel"]["Crack"].phrases
     assert (phrase.text, phrase.attributes) == ("zap", ("dark",))
+
+
+def test_a_profile_that_was_made_before(tiles, tmp_path):
+    made = {"Crack": ObjectProfile(phrases=(Phrase("thin line"),)), "": ObjectProfile(phrases=(Phrase("spot"),))}
+    write_profiles(tmp_path / "made.json", made)
+    found = profiles(tiles, str(tmp_path / "made.json"))["made"]
+    assert texts(found["Crack"]) == ["thin line"]
+    assert texts(found["Blowhole"]) == ["spot"]
