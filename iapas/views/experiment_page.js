@@ -71,6 +71,12 @@
     return true;
   }
 
+  for (const view of shown) { // pictures and maps of an image are of one shape, but not of one size
+    const photo = view.querySelector("img");
+    const fit = () => { if (photo.naturalHeight) view.style.setProperty("--a", photo.naturalWidth / photo.naturalHeight); };
+    photo.addEventListener("load", fit);
+    fit();
+  }
   frames.forEach((frame, place) => frame.addEventListener("click", () => show(place)));
   $("before").addEventListener("click", () => step(-1));
   $("after").addEventListener("click", () => step(1));

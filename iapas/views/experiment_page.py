@@ -120,17 +120,15 @@ def _finding(rows: Rows, column: Column) -> str:
     value, best = max(known, key=lambda pair: pair[0])
     where = f"{name(column[0])}, {'mean over categories' if column[1] is None else name(column_title(column))}"
     lead = f"{swatch(rows, best)}<b>{name(best)}</b> has the highest AP, {percent(value)} %"
-    base = rows.value("pixel_ap", rows.first, column)
+    base, first = rows.value("pixel_ap", rows.first, column), f"{swatch(rows, rows.first)}{name(rows.first)}"
     if best != rows.first and base is not None:
-        lead += f", where {name(rows.first)} has {percent(base)} %"
+        lead += f"; {first} has {percent(base)} %"
     groups: dict[str, list[str]] = {"ahead": [], "level": [], "behind": []}
     for _, one in sorted(known, reverse=True):
         if said := verdict(rows.difference("pixel_ap", one, column)):
             groups[said].append(f'<span class="one">{swatch(rows, one)}{name(one)}</span>')
     told = {"ahead": "Ahead of", "level": "Not to be told apart from", "behind": "Behind"}
-    lists = "".join(
-        f"<dt>{told[key]} {name(rows.first)}</dt><dd>{' '.join(names)}</dd>" for key, names in groups.items() if names
-    )
+    lists = "".join(f"<dt>{told[key]} {first}</dt><dd>{' '.join(names)}</dd>" for key, names in groups.items() if names)
     return f'<div><p class="where">{where}</p><p class="best">{lead}.</p><dl>{lists}</dl></div>'
 
 

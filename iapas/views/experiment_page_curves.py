@@ -47,7 +47,8 @@ def _look(place: int) -> str:
 
 
 def _plot(title: str, curves: Sequence[Mapping[str, Any]], rows: Rows) -> str:
-    lines = "".join(_line(curve, rows.variants.index(curve["variant"])) for curve in curves)
+    ordered = sorted(curves, key=lambda curve: curve["variant"] == rows.first)  # the first on top, thinner
+    lines = "".join(_line(curve, rows) for curve in ordered)
     marks = "".join(
         f'<text x="{_SIDE * at:g}" y="{_SIDE + 5.5}" text-anchor="middle">{at:g}</text>'
         f'<text x="-1.5" y="{_SIDE * (1 - at) + 1.4:g}" text-anchor="end">{at:g}</text>'
@@ -62,7 +63,8 @@ def _plot(title: str, curves: Sequence[Mapping[str, Any]], rows: Rows) -> str:
     )
 
 
-def _line(curve: Mapping[str, Any], place: int) -> str:
+def _line(curve: Mapping[str, Any], rows: Rows) -> str:
+    place = rows.variants.index(curve["variant"])
     recall, precision = (np.asarray(curve[key], float) for key in ("recall", "precision"))
     order = np.argsort(recall, kind="stable")
     recall, precision = recall[order], precision[order]
@@ -70,8 +72,9 @@ def _line(curve: Mapping[str, Any], place: int) -> str:
     best = int(np.argmax(f1))
     across, up = np.append(0.0, recall), np.append(precision[:1], precision)
     points = " ".join(f"{_SIDE * x:.1f},{_SIDE * (1 - y):.1f}" for x, y in zip(across, up, strict=True))
+    kind = "curve first" if curve["variant"] == rows.first else "curve"
     return (
-        f'<g class="curve" data-variant="{place}"><polyline points="{points}" {_look(place)}/>'
+        f'<g class="{kind}" data-variant="{place}"><polyline points="{points}" {_look(place)}/>'
         f'<circle cx="{_SIDE * recall[best]:.1f}" cy="{_SIDE * (1 - precision[best]):.1f}" r="1.3"'
         f' style="fill:{colour(place)}"/></g>'
     )

@@ -90,7 +90,8 @@ def _image(place: int, image: Mapping[str, Any], rows: Rows) -> str:
     layers = f"--p:url({address(image['picture'])})"
     if image.get("truth"):
         layers += f";--t:url({address(image['truth'])})"
-    kinds = " &middot; ".join(name(str(image[key])) for key in ("category", "defect_type") if image.get(key))
+    told = dict.fromkeys(str(image[key]) for key in ("category", "defect_type") if image.get(key))
+    kinds = " &middot; ".join(map(name, told))
     return (
         f'<article data-place="{place}" style="{layers}"><h3>{name(image["id"])} <span class="soft">{kinds}</span></h3>'
         f'<div class="maps">{figures}</div></article>\n'

@@ -61,24 +61,30 @@ def _columns(listed: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
 
 
 def _rows(category: str, group: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> str:
-    lines = ""
-    most = max((int(row.get("boxes") or 0) for row in group), default=0)
-    for place, row in enumerate(group):
-        head = "" if place else f'<th scope="rowgroup" rowspan="{len(group)}">{name(category)}</th>'
-        drop = ' <span class="badge">drop</span>' if row.get("drop") else ""
-        cells = "".join(_cell(key, row, most) for key in columns)
-        lines += f"<tr{' class=drop' if drop else ''}>{head}<td>{name(row['phrase'])}{drop}</td>{cells}</tr>\n"
-    return f"<tbody>{lines}</tbody>"
+    """The phrases that do something, a line each; the others in one line."""
+    lines, idle = [], []
+    for row in group:
+        if not row.get("boxes") and percent(_change_without(row), True) in ("", "+0.0"):
+            idle.append(name(row["phrase"]))
+        else:
+            drop = ' <span class="badge">drop</span>' if row.get("drop") else ""
+            lines.append(f"<td>{name(row['phrase'])}{drop}</td>{''.join(_cell(key, row) for key in columns)}")
+    if idle:
+        lines.append(f'<td colspan="{1 + len(columns)}" class="soft">no regions: {", ".join(idle)}</td>')
+    head = f'<th scope="rowgroup" rowspan="{len(lines)}">{name(category)}</th>'
+    return "<tbody>" + "".join(f"<tr>{'' if at else head}{line}</tr>\n" for at, line in enumerate(lines)) + "</tbody>"
 
 
-def _cell(key: str, row: Mapping[str, Any], most: int) -> str:
+def _change_without(row: Mapping[str, Any]) -> float | None:
+    """How AP changes when the phrase is left out."""
+    return number(mapping(row.get("without")).get("difference"))
+
+
+def _cell(key: str, row: Mapping[str, Any]) -> str:
     if key == "boxes":
         return f'<td class="number">{int(row.get("boxes") or 0):,}</td>'
     if key == "without":
-        without = mapping(row.get("without"))
-        change = without.get("difference")  # a number, or one with its interval
-        value = number(mapping(change).get("value") if isinstance(change, Mapping) else change)
-        return f'<td class="number">{text(percent(value, True))}</td>'
+        return f'<td class="number">{text(percent(_change_without(row), True))}</td>'
     value = number(row.get(key))
     if value is None:
         return f'<td class="area">{text(None)}</td>'

@@ -98,8 +98,7 @@ def _heat(rows: Rows, key: str) -> Figure:
             words = percent(float(value)) if np.isfinite(value) else "\u2013"
             shade = "white" if np.isfinite(value) and value > 0.55 * most else "black"
             axes.text(place, at, words, ha="center", va="center", color=shade, weight="bold" if best else "normal")
-    several = len(rows.datasets) > 1
-    titles = [f"{column[0]}\n{column_title(column)}" if several else column_title(column) for column in rows.columns]
+    titles = [column_title(column) for column in rows.columns]
     axes.set_xticks(range(len(titles)), titles, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(rows.variants)), rows.variants)
     axes.set_xticks(np.arange(len(titles) + 1) - 0.5, minor=True)
@@ -107,7 +106,12 @@ def _heat(rows: Rows, key: str) -> Figure:
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
-    axes.set_title(f"{FIGURES[key]}, %", loc="left", fontsize=8)
+    several = len(rows.datasets) > 1
+    axes.set_title(f"{FIGURES[key]}, %", loc="left", fontsize=8, pad=16 if several else 6)
+    names = [column[0] for column in rows.columns]
+    for start in map(names.index, rows.datasets if several else ()):
+        axes.text(start - 0.45, -0.65, names[start])
+        axes.axvline(start - 0.5, color="white", linewidth=7)
     return figure
 
 
@@ -160,7 +164,8 @@ def _curves(experiment: Mapping[str, Any], rows: Rows) -> Figure | None:
         _draw_curves(axes, title, curves, rows)
     for axes in grid.flat[len(plots) :]:
         axes.set_visible(False)
-    handles = {line.get_label(): line for axes in grid.flat for line in axes.get_lines() if line.get_label()[0] != "_"}
+    lines = {line.get_label(): line for axes in grid.flat for line in axes.get_lines()}
+    handles = {one: lines[f" {one}"] for one in rows.variants if f" {one}" in lines}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(4, len(handles)))
     return figure
 
@@ -169,7 +174,7 @@ def _draw_curves(axes: Axes, title: str, curves: Sequence[Mapping[str, Any]], ro
     for f1 in (0.2, 0.4, 0.6, 0.8):
         recall = f1 / (2 - f1) + (1 - f1 / (2 - f1)) * np.linspace(0, 1, 60) ** 2
         axes.plot(recall, f1 * recall / (2 * recall - f1), color="0.85", linewidth=0.6, zorder=1)
-    for curve in curves:
+    for curve in sorted(curves, key=lambda curve: curve["variant"] == rows.first):  # the first on top, thinner
         place = rows.variants.index(curve["variant"])
         recall, precision = (np.asarray(curve[key], float) for key in ("recall", "precision"))
         order = np.argsort(recall, kind="stable")
@@ -177,6 +182,7 @@ def _draw_curves(axes: Axes, title: str, curves: Sequence[Mapping[str, Any]], ro
         look = {
             "color": COLOURS[place % len(COLOURS)],
             "linestyle": _DASHES[place // len(COLOURS) % 3],
+            "linewidth": 0.8 if curve["variant"] == rows.first else 1.6,
             "label": " " + curve["variant"],  # matplotlib hides labels that begin with an underscore
         }
         axes.plot(np.append(0.0, recall), np.append(precision[:1], precision), **look)

@@ -85,7 +85,7 @@ def phrases(masks, random):
                     "variant": name,
                     "category": category,
                     "phrase": word,
-                    "boxes": int(random.integers(0, 300)),
+                    "boxes": int(random.integers(1, 300)),
                     "true_share": shares[0][at],
                     "false_share": shares[1][at],
                     "without": without,

@@ -170,6 +170,11 @@ def test_phrases_have_their_shares_and_badges():
     assert f'class="share right" style="--w:{100 * row["true_share"]:.1f}%"' in text
     assert f'class="share wrong" style="--w:{100 * row["false_share"]:.1f}%"' in text
     assert percent(row["without"]["difference"], signed=True) in text
+    assert "no regions" not in text
+    for row in data["phrases"][:2]:
+        row |= {"boxes": 0, "drop": False, "without": {"pixel_ap": 0.4, "difference": 0.0}}
+    idle = section(experiment_html(data, {}), "phrases")
+    assert "no regions: <bdi>defect</bdi>, <bdi>abnormal</bdi></td>" in idle
     dropped = {row["phrase"] for row in data["phrases"] if row["variant"] == "saa" and row["drop"]}
     assert all(f"<bdi>{phrase}</bdi>" in text.split("<bdi>saa</bdi>")[1].split("</summary>")[0] for phrase in dropped)
 
