@@ -6,16 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from iapas import shipped
 from iapas.config import Config, load_config
 from iapas.errors import ConfigError, UsageError
 from iapas.experiments.data import Group, place_of
-from iapas.files.profiles import read_profiles
-from iapas.prompting.templates import is_template
-
-Kind = Literal["template", "lexicon", "words", "mapping"]
+from iapas.experiments.words import Words, spoken_words, words_of_file
 
 SWITCHES = {
     "prompt": "image-aware, or fixed: the template is asked once, for an object without a name",
@@ -27,19 +24,6 @@ SWITCHES = {
 """What --vary takes beside fields of the config."""
 
 _KEYS = ("title", "configs", "data", "group", "every_normal", "limit", "object", "variants", "vary", "search")
-
-
-@dataclass(frozen=True)
-class Words:
-    """What is asked for: a ``template`` or ``lexicon`` by ``text``, typed words, or a ``mapping`` of categories.
-
-    In a mapping "" stands for all categories that it does not name.
-    """
-
-    name: str
-    kind: Kind
-    text: str = ""
-    by_category: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,7 +87,7 @@ def plan(given: Given) -> Experiment:
     if file is not None:
         spoken.remove(file)
         data = _read(Path(file))
-    words = [*_from_file(data.get("variants", {}), file), *(spoken_words(text, given.prompts) for text in spoken)]
+    words = [*words_of_file(data.get("variants", {}), file), *(spoken_words(text, given.prompts) for text in spoken)]
     if not words:
         raise UsageError("nothing to compare", 'name templates or lexicons, type words ("a . b"), or give a file')
     repeated = [word.name for i, word in enumerate(words) if word.name in {w.name for w in words[:i]}]
@@ -128,30 +112,6 @@ def plan(given: Given) -> Experiment:
         given.limit or (_count(data["limit"], "limit") if data.get("limit") else None),
         given.search or bool(data.get("search", False)),
     )
-
-
-def spoken_words(text: str, folder: str = "") -> Words:
-    """A variant of the command line: NAME=... or not; a template, a lexicon, a profile, or words with a blank in them.
-
-    ``folder``: of the user's own templates and lexicons.
-    """
-    name, equals, rest = text.partition("=")
-    spec = rest if equals else text
-    if spec.endswith(".json"):
-        return _from_profile(name.strip() if equals else Path(spec).stem, spec)
-    if " " in spec.strip() and not spec.endswith((".yaml", ".yml")):
-        return Words(name.strip() if equals else " ".join(spec.split()), "words", spec)
-    try:
-        kind: Kind = "template" if is_template(spec, folder) else "lexicon"
-    except ConfigError as error:
-        raise ConfigError(str(error), 'typed words hold a blank: "scratch . dark hole"') from error
-    return Words(name.strip() if equals else Path(spec).stem if "/" in spec else spec, kind, spec)
-
-
-def _from_profile(name: str, file: str) -> Words:
-    """The phrases of a profile that stage 1 made before, by product."""
-    found = {product: " . ".join(p.text for p in profile.phrases) for product, profile in read_profiles(file).items()}
-    return Words(name, "mapping", by_category={product: text for product, text in found.items() if text})
 
 
 def _variant(
@@ -230,28 +190,6 @@ def _read(file: Path) -> dict[str, Any]:
         if not isinstance(data.get(key, {}), dict):
             raise ConfigError(f"{file}: {key} must be a mapping of names")
     return data
-
-
-def _from_file(variants: Mapping[str, Any], file: str | None) -> list[Words]:
-    """The variants of a file: each a mapping of template, lexicon or words; words may be a mapping of categories."""
-    found = []
-    for name, entry in variants.items():
-        where = f"{file}: variants: {name}"
-        kinds = ("template", "lexicon", "words", "profile")
-        if not isinstance(entry, dict) or len(entry) != 1 or next(iter(entry)) not in kinds:
-            raise ConfigError(f"{where}: must say one of {', '.join(kinds)}")
-        kind, value = next(iter(entry.items()))
-        if kind == "words" and isinstance(value, dict):
-            if not value or not all(isinstance(text, str) and text.strip() for text in value.values()):
-                raise ConfigError(f"{where}: words must map each category to a text")
-            found.append(Words(name, "mapping", by_category={str(key): text for key, text in value.items()}))
-        elif kind == "profile" and isinstance(value, str):
-            found.append(_from_profile(name, str(Path(file or "").parent / value)))
-        elif isinstance(value, str) and value.strip():
-            found.append(Words(name, kind, value))
-        else:
-            raise ConfigError(f"{where}: {kind} must be a text")
-    return found
 
 
 def _places(value: Any, file: str | None) -> list[tuple[str, Path]]:

@@ -3,7 +3,8 @@
 import pytest
 
 from iapas.errors import ConfigError, UsageError
-from iapas.experiments.plan import Given, plan, spoken_words
+from iapas.experiments.plan import Given, plan
+from iapas.experiments.words import spoken_words
 
 
 def planned(*words, **more):
