@@ -124,7 +124,7 @@ def _lexicon(name: str, folder: str) -> dict[str, Any]:
 
     lexicon = load_lexicon(name, folder)
     words = {word: list(attributes) for word, attributes in sorted(lexicon.words.items())}
-    return {"name": lexicon.name, "purpose": lexicon.purpose, "phrases": list(lexicon.phrases), "words": words}
+    return {"name": lexicon.name, "phrases": list(lexicon.phrases), "purpose": lexicon.purpose, "words": words}
 
 
 def _questions(template: Template, context: PromptContext, process: str) -> dict[str, str]:
