@@ -56,7 +56,7 @@ class Config(Section):
     @property
     def uses_models(self) -> bool:
         """Whether foundation models take part."""
-        own = (self.detector.name != "classical", self.decoder.name != "none", self.describe.generator == "llm")
+        own = (not self.detector.embedded, self.decoder.name != "none", self.describe.generator == "llm")
         return any(own) or self.describe.tagger != "none" or self._exemplars_are_models
 
     @property

@@ -34,7 +34,7 @@ def calibration_fingerprint(config: Config, profile: ObjectProfile) -> str:
 
 def warnings_of(config: Config, profile: ObjectProfile, lexicon: Lexicon) -> dict[str, str]:
     """What to add to ``found``, by the keys of WARNINGS."""
-    reads = config.detector.name != "classical"  # then words need no meaning of ours
+    reads = not config.detector.embedded  # then words need no meaning of ours
     unknown = "" if reads else _unknown_words(profile.phrases, lexicon)
     told = zip(WARNINGS, (unknown, _stale_threshold(config, profile)), strict=True)
     return {key: text for key, text in told if text}

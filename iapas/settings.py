@@ -103,33 +103,44 @@ class GeneratorSettings(Section):
 class DetectorSettings(Section):
     """What finds regions."""
 
-    name: Literal["classical", "grounding-dino", "sam3", "clipseg", "owlv2"] = Field(
-        "classical", description="the detector; grounding-dino and owlv2 want a mask decoder"
+    name: Literal["classical", "embedded", "grounding-dino", "grounding-dino-original", "sam3", "clipseg", "owlv2"] = (
+        Field(
+            "classical",
+            description="the detector; embedded: classical vision and the compact model; grounding-dino and owlv2 want a "
+            "mask decoder; -original: by the authors' own code",
+        )
     )
-    work_size: int = Field(256, ge=64, le=1024, description="classical: looks at about this many pixels squared")
+    work_size: int = Field(
+        256, ge=64, le=1024, description="classical, embedded: look at about this many pixels squared"
+    )
     max_regions: int = Field(30, ge=1, le=1000, description="regions kept of an image or tile, the best ones")
-    model: str = Field("", description="all but classical: a model's name (iapas models list), or its folder")
+    model: str = Field("", description="models: a model's name (iapas models list), or its folder")
     side: int = Field(
         352, ge=32, le=2048, multiple_of=16, description="clipseg: pictures are resized to this many pixels squared"
     )
     shorter_side: int = Field(800, ge=64, le=4096, description="grounding-dino: pictures are resized to this side...")
     longer_side: int = Field(1333, ge=64, le=8192, description="... unless their longer one would pass this")
     box_threshold: float = Field(
-        0.1, ge=0, le=1, description="all but classical: boxes, or parts of a map, of a lower score are dropped"
+        0.1, ge=0, le=1, description="models: boxes, or parts of a map, of a lower score are dropped"
     )
     text_threshold: float = Field(0.1, ge=0, le=1, description="grounding-dino: words of a lower score do not count")
-    nms: float = Field(
-        0.5, gt=0, le=1, description="all but classical: of boxes that overlap more (IoU) the best is kept"
-    )
+    nms: float = Field(0.5, gt=0, le=1, description="models: of boxes that overlap more (IoU) the best is kept")
     object_pass: Literal["separate", "joint"] = Field(
         "separate", description="the object in a pass of its own (the paper), or together with the anomaly phrases"
     )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether it ships with the package: nothing to download, no torch, the CPU alone."""
+        return self.name in ("classical", "embedded")
 
 
 class DecoderSettings(Section):
     """What draws masks for regions that have none."""
 
-    name: Literal["none", "sam"] = Field("none", description="the mask decoder; sam: SAM, SAM-HQ, SAM 2.1")
+    name: Literal["none", "sam", "sam-original"] = Field(
+        "none", description="the mask decoder; sam: SAM, SAM-HQ, SAM 2.1; sam-original: SAM by the authors' own code"
+    )
     model: str = Field("", description="sam: a model's name (iapas models list), or its folder")
     chunk: int = Field(64, ge=1, le=4096, description="sam: boxes or points decoded at once")
 

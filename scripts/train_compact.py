@@ -45,7 +45,11 @@ def main() -> None:
     network = teach(bank, Recipe(steps=given.steps, seed=given.seed, **fields), given.out)
     onnx = to_onnx(network)
     (given.out / "compact.onnx").write_bytes(onnx)
-    told = {"sha256": hashlib.sha256(onnx).hexdigest(), "bytes": len(onnx), "difference": greatest_difference(network, onnx)}
+    told = {
+        "sha256": hashlib.sha256(onnx).hexdigest(),
+        "bytes": len(onnx),
+        "difference": greatest_difference(network, onnx),
+    }
     (given.out / "compact.json").write_text(json.dumps(told, indent=1) + "\n")
     print(told)
 

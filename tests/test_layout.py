@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "segmenter": GROUND | {"core", "files", "prompting", "profile_checks", "profile_key", "stages", "roles"},
     "run": GROUND | {"core", "files", "prompting", "views", "profile_checks", "segmenter", "roles", "models"},
     "evaluation": GROUND | {"core", "files", "views", "segmenter", "run"},
-    "experiments": GROUND | {"core", "files", "prompting", "views", "stages", "roles", "segmenter", "run", "evaluation"},
+    "experiments": GROUND
+    | {"core", "files", "prompting", "views", "profile_checks", "stages", "roles", "segmenter", "run", "evaluation"},
     "cli": GROUND | {"experiments", "evaluation", "training", "synthesis", "run", "models", "prompting", "files"},
 }
 ONLY_IN = {"torch": {"models", "training"}, "transformers": {"models", "training"}}

@@ -122,7 +122,8 @@ class EmbeddedDetector:
     def _regions(self, one: Encoded, phrases: list[Phrase]) -> list[Part]:
         if not one.found:
             return []
-        fits = np.stack([words.fit(p.attributes, one.measured, one.evidence and one.evidence.terms) for p in phrases])
+        told = one.evidence.terms if one.evidence else None
+        fits = np.stack([words.fit(p.attributes, one.measured, told) for p in phrases])
         typed = [k for k, p in enumerate(phrases) if p.source == "user" and p.attributes]
         shift = GAIN * fits[typed].max(axis=0) if typed else 0.0
         scores = sigmoid(one.logits + shift) * one.factor

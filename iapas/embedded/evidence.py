@@ -18,8 +18,10 @@ FAINTEST, SUREST = -6.0, 3.0  # log odds: beyond, the model is no surer
 
 @dataclass(frozen=True)
 class Evidence:
-    """For each of N candidates: ``seen`` (N,) the mean log odds of a defect within it, FAINTEST..SUREST; ``terms``
-    attribute -> (N,) in -1..1, how surely the attribute holds there.
+    """Of N candidates.
+
+    ``seen``: (N,) the mean log odds of a defect within each, FAINTEST..SUREST.
+    ``terms``: attribute -> (N,) in -1..1, how surely the attribute holds there.
     """
 
     seen: np.ndarray
@@ -38,8 +40,10 @@ def weigh(found: list[Candidate], sight: Sight) -> Evidence:
         seen[k] = cv2.mean(np.ascontiguousarray(odds[y0:y1, x0:x1]), candidate.mask)[0]
         left, top = min(x0 // GRID, grid[0] - 1), min(y0 // GRID, grid[1] - 1)
         right, bottom = max(left + 1, min(grid[0], -(-x1 // GRID))), max(top + 1, min(grid[1], -(-y1 // GRID)))
-        share = cv2.resize(candidate.mask.astype(np.float32), (right - left, bottom - top), interpolation=cv2.INTER_AREA)
-        share += 1e-3
+        share = cv2.resize(
+            candidate.mask.astype(np.float32), (right - left, bottom - top), interpolation=cv2.INTER_AREA
+        )
+        share = share + np.float32(1e-3)  # never nothing
         terms[k] = np.tensordot(share, stack[top:bottom, left:right], axes=2) / share.sum()
     return Evidence(seen, {name: terms[:, k] for k, name in enumerate(TERMS)})
 
@@ -59,4 +63,4 @@ def joined(odds: np.ndarray, evidence: Evidence) -> np.ndarray:
 def sharpened(sight: Sight) -> np.ndarray:
     """(h, w) float32 in LEAST..1: what the model leaves of a soft mask at each pixel."""
     chance = 1 / (1 + np.exp(-(sight.wrong - HALF)))
-    return (LEAST + (1 - LEAST) * chance).astype(np.float32)
+    return np.asarray(LEAST + (1 - LEAST) * chance, np.float32)

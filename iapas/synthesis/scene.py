@@ -14,8 +14,8 @@ class Scene:
 
     ``colour``: (H, W, 3) float32 in linear light, 0..1 (over 1: burnt out), light and shadow included.
     ``part``: (H, W) bool, the pixels of the product; None where its surface fills the frame.
-    ``elements``: (H, W) bool each, things that belong there and that could be missing or wrong: a screw of a tray, a hole
-    of a plate, a letter of a print.
+    ``elements``: (H, W) bool each, things that belong there and that could be missing or wrong: a screw of a tray, a
+    hole of a plate, a letter of a print.
     ``bare``: ``colour`` as it would be without any of the elements; None where that cannot be said.
     ``light``: from where the light comes, (row, column), a unit vector in the picture's plane.
     ``kind``: what it shows, for instance "brushed metal".

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from iapas.embedded.compact.picture import PATCH, STRIDE, cells, pixels, planes
+from iapas.embedded.compact.picture import STRIDE, cells, pixels, planes
 from iapas.embedded.words import ATTRIBUTES
 from iapas.types import FloatMap
 
@@ -19,9 +21,11 @@ FILE = "compact.onnx"
 
 @dataclass(frozen=True)
 class Sight:
-    """What the network says of a picture: ``wrong`` (h, w) float32, log odds of a defect at each pixel; ``terms``
-    (len(TERMS), h, w) float32, for each attribute the log odds that it holds of the defect, if there is one; ``features``
-    (h / 4, w / 4, C) float32, about, what both were read from.
+    """What the network says of a picture.
+
+    ``wrong``: (h, w) float32, log odds of a defect at each pixel.
+    ``terms``: (len(TERMS), h, w) float32, for each attribute the log odds that it holds of the defect, if there is one.
+    ``features``: about (h / 4, w / 4, C) float32, what both were read from.
     """
 
     wrong: FloatMap
@@ -40,13 +44,12 @@ class CompactModel:
         """Look at a picture, (h, w, 3) float32 RGB in 0..1, at its own resolution."""
         height, width = work.shape[:2]
         fitting = (max(1, round(width / STRIDE)) * STRIDE, max(1, round(height / STRIDE)) * STRIDE)
-        seen = work if fitting == (width, height) else cv2.resize(work, fitting, interpolation=cv2.INTER_LINEAR)
+        seen = work if fitting == (width, height) else _resized(work, fitting)
         network = self._loaded()
         network.setInput(cells(planes(seen))[None], "cells")
         wrong, terms, features = network.forward(list(OUTPUTS))  # OpenCV 5 gives all outputs or none
-        grid = (fitting[0] // PATCH, fitting[1] // PATCH)
-        whole = cv2.resize(pixels(wrong.reshape(-1, grid[1], grid[0])), (width, height), interpolation=cv2.INTER_LINEAR)
-        named = [cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in terms.reshape(-1, grid[1], grid[0])]
+        whole = _resized(pixels(np.asarray(wrong[0], np.float32)), (width, height))
+        named = [_resized(one, (width, height)) for one in terms[0]]
         return Sight(whole, np.stack(named), np.ascontiguousarray(features[0].transpose(1, 2, 0)))
 
     def _loaded(self) -> cv2.dnn.Net:
@@ -54,3 +57,9 @@ class CompactModel:
             data = self._weights or (files("iapas.embedded.compact") / FILE).read_bytes()
             self._network = cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
         return self._network
+
+
+def _resized(field: npt.NDArray[Any], size: tuple[int, int]) -> FloatMap:
+    """To ``size``, (width, height)."""
+    resized: FloatMap = np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    return resized

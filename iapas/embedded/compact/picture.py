@@ -20,14 +20,14 @@ def planes(work: FloatMap) -> FloatMap:
     Lightness and a, b less their medians, in robust deviations of the picture; lightness by its local mean and
     deviation; lightness as it is. So neither exposure nor contrast matters much, and faint defects come forward.
     """
-    lab = cv2.cvtColor(np.ascontiguousarray(work, np.float32), cv2.COLOR_RGB2LAB)
+    lab = np.asarray(cv2.cvtColor(np.ascontiguousarray(work, np.float32), cv2.COLOR_RGB2LAB), np.float32)
     light, chroma = np.ascontiguousarray(lab[..., 0]), lab[..., 1:]
     some = light[::2, ::2]
     centre = np.float32(np.median(some))
     spread = np.float32(1.4826 * np.median(np.abs(some - centre)) + LIGHT_FLOOR)
     mean = _blur(light)
     deviation = np.sqrt(np.maximum(_blur(light * light) - mean * mean, 0)) + np.float32(DETAIL_FLOOR)
-    tints = (chroma - np.median(chroma[::2, ::2], axis=(0, 1))) / np.float32(COLOUR_SCALE)
+    tints = np.asarray((chroma - np.median(chroma[::2, ::2], axis=(0, 1))) / COLOUR_SCALE, np.float32)
     return np.stack(
         [
             _squashed((light - centre) / spread),
@@ -55,8 +55,7 @@ def pixels(cells: FloatMap) -> FloatMap:
 
 
 def _blur(field: FloatMap) -> FloatMap:
-    smooth: FloatMap = cv2.GaussianBlur(field, (0, 0), DETAIL, borderType=cv2.BORDER_REFLECT)
-    return smooth
+    return np.asarray(cv2.GaussianBlur(field, (0, 0), DETAIL, borderType=cv2.BORDER_REFLECT), np.float32)
 
 
 def _squashed(values: FloatMap) -> FloatMap:

@@ -30,8 +30,10 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Bank:
-    """Memory-mapped: ``images`` (N, S, S, 3) uint8 RGB; ``labels`` (N, S, S) uint8, 0 normal, k the k-th defect;
-    ``says`` (N, MOST_DEFECTS, len(TERMS)) int8: 1 an attribute holds of the defect, -1 it does not, 0 not known.
+    """Memory-mapped arrays.
+
+    ``images``: (N, S, S, 3) uint8 RGB. ``labels``: (N, S, S) uint8, 0 normal, k the k-th defect.
+    ``says``: (N, MOST_DEFECTS, len(TERMS)) int8, 1 an attribute holds of the defect, -1 it does not, 0 not known.
     """
 
     images: Array
@@ -53,7 +55,11 @@ def make_bank(folder: Path, count: int, side: int, seed: int, processes: int = 1
         done = int(before.pop("done"))
         if before != told:
             raise UsageError(f"{folder} holds another bank: {before}; take another folder")
-    shapes = {"images": (count, side, side, 3), "labels": (count, side, side), "says": (count, MOST_DEFECTS, len(TERMS))}
+    shapes = {
+        "images": (count, side, side, 3),
+        "labels": (count, side, side),
+        "says": (count, MOST_DEFECTS, len(TERMS)),
+    }
     maps = {name: _mapped(folder / f"{name}.npy", shape, name == "says", bool(done)) for name, shape in shapes.items()}
     if done < count:
         for at, (image, labels, says) in enumerate(_generated(range(seed + done, seed + count), side, processes), done):

@@ -1,4 +1,4 @@
-"""Batches: crops of the bank's pictures, turned, mirrored, at other brightness, and what the network is to say of them."""
+"""Batches: crops of the bank's pictures, turned and mirrored, and what the network is to say of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import numpy as np
 from iapas.embedded.compact.picture import PATCH, cells, planes
 from iapas.training.compact.bank import Array, Bank
 
+CENTRED = 0.8  # of the crops hold some of a defect, where the picture has one
+
 
 class Batch(NamedTuple):
-    """``cells`` (N, 80, h, w) float32; ``any`` (N, 16, h, w) float32, 0 or 1; ``says`` (N, T, h, w) int8: 1, -1, 0 unknown.
+    """What goes in, and what should come out.
 
-    ``weight`` (N, 1, h, w) float32 is what a cell counts for its attributes: each defect counts the same.
+    ``cells``: (N, 80, h, w) float32. ``any``: (N, 16, h, w) float32, 0 or 1.
+    ``says``: (N, T, h, w) int8, 1 the attribute holds, -1 it does not, 0 not known.
+    ``weight``: (N, 1, h, w) float32, what a cell counts for its attributes: each defect counts the same.
     """
 
     cells: Array
@@ -32,6 +36,10 @@ def crop(bank: Bank, at: int, side: int, rng: np.random.Generator) -> tuple[Arra
     """A crop of one picture: image, labels, and what is said of its defects."""
     height, width = bank.labels.shape[1:]
     y, x = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+    if side < height and rng.random() < CENTRED and (wrong := np.flatnonzero(np.asarray(bank.labels[at]))).size:
+        row, column = divmod(int(rng.choice(wrong)), width)
+        y = int(np.clip(row - rng.integers(side), 0, height - side))
+        x = int(np.clip(column - rng.integers(side), 0, width - side))
     image = np.asarray(bank.images[at, y : y + side, x : x + side], np.float32) / np.float32(255)
     labels = np.asarray(bank.labels[at, y : y + side, x : x + side])
     turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))

@@ -8,22 +8,41 @@ from torch import nn
 from iapas.embedded.compact.picture import CHANNELS, PATCH
 
 
-class Block(nn.Module):
+class Conv(nn.Module):  # type: ignore[misc]
+    """A convolution whose weight is a matrix, (out, in * k * k): Muon orthogonalises matrices."""
+
+    def __init__(self, given: int, made: int, size: int, stride: int = 1, dilation: int = 1) -> None:
+        super().__init__()
+        plain = nn.Conv2d(
+            given, made, size, stride, padding=dilation * ((size - stride + 1) // 2), dilation=dilation, bias=False
+        )
+        self.weight = nn.Parameter(plain.weight.detach().flatten(1).clone())
+        self.plain = {"stride": plain.stride, "padding": plain.padding, "dilation": plain.dilation}
+        self.kernel = plain.weight.shape
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """(N, given, h, w) to (N, made, h / stride, w / stride)."""
+        return nn.functional.conv2d(features, self.weight.view(self.kernel), None, **self.plain)
+
+
+def _normal(conv: Conv) -> nn.Sequential:
+    return nn.Sequential(conv, nn.BatchNorm2d(conv.kernel[0]))
+
+
+class Block(nn.Module):  # type: ignore[misc]
     """Two convolutions around a skip."""
 
     def __init__(self, width: int, dilation: int = 1) -> None:
         super().__init__()
-        self.first = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, bias=False), nn.BatchNorm2d(width), nn.ReLU()
-        )
-        self.second = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
+        self.first = _normal(Conv(width, width, 3, dilation=dilation))
+        self.second = _normal(Conv(width, width, 3))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """(N, width, h, w) to the same."""
-        return torch.relu(features + self.second(self.first(features)))
+        return torch.relu(features + self.second(torch.relu(self.first(features))))
 
 
-class Rarity(nn.Module):
+class Rarity(nn.Module):  # type: ignore[misc]
     """Compares each cell with all cells of its picture.
 
     Passed on: what differs from the mean of the cells most like it, and the log of how many there are like it.
@@ -33,7 +52,7 @@ class Rarity(nn.Module):
         super().__init__()
         self.key = nn.Conv2d(width, keys, 1)
         self.sharpness = nn.Parameter(torch.tensor(2.0))
-        self.join = nn.Sequential(nn.Conv2d(2 * width + 1, width, 1, bias=False), nn.BatchNorm2d(width))
+        self.join = _normal(Conv(2 * width + 1, width, 1))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """(N, width, h, w) to the same."""
@@ -50,18 +69,16 @@ class Rarity(nn.Module):
 
 
 def _down(narrow: int, wide: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(narrow, wide, 2, stride=2, bias=False), nn.BatchNorm2d(wide), nn.ReLU())
+    return nn.Sequential(*_normal(Conv(narrow, wide, 2, stride=2)), nn.ReLU())
 
 
-class CompactNet(nn.Module):
+class CompactNet(nn.Module):  # type: ignore[misc]
     """(N, 80, h, w) float32 of ``cells``, to logits: a defect at each of a cell's 16 pixels, and its attributes."""
 
-    def __init__(self, terms: int, widths: tuple[int, int, int] = (48, 80, 120), rarity: bool = True) -> None:
+    def __init__(self, terms: int, widths: tuple[int, int, int] = (32, 64, 128), rarity: bool = True) -> None:
         super().__init__()
         fine, middle, coarse = widths
-        self.stem = nn.Sequential(
-            nn.Conv2d(CHANNELS * PATCH * PATCH, fine, 3, padding=1, bias=False), nn.BatchNorm2d(fine), nn.ReLU()
-        )
+        self.stem = nn.Sequential(*_normal(Conv(CHANNELS * PATCH * PATCH, fine, 3)), nn.ReLU())
         self.fine = nn.Sequential(Block(fine), Block(fine))
         self.to_middle = _down(fine, middle)
         self.middle = nn.Sequential(Block(middle), Block(middle))
@@ -70,26 +87,26 @@ class CompactNet(nn.Module):
         self.coarse = nn.Sequential(Block(coarse), Block(coarse, 2))
         self.rare_coarse = Rarity(coarse) if rarity else nn.Identity()
         self.deep = nn.Sequential(Block(coarse), Block(coarse, 2))
-        self.up_middle = nn.Conv2d(coarse, middle, 1)
+        self.hint = nn.Conv2d(coarse, 1, 1)
+        self.up_middle = Conv(coarse, middle, 1)
         self.middle_again = nn.Sequential(Block(middle), Block(middle))
-        self.up_fine = nn.Conv2d(middle, fine, 1)
+        self.up_fine = Conv(middle, fine, 1)
         self.fine_again = nn.Sequential(Block(fine), Block(fine))
         self.any = nn.Conv2d(fine, PATCH * PATCH, 3, padding=1)
         self.attributes = nn.Sequential(nn.Conv2d(fine, fine, 3, padding=1), nn.ReLU(), nn.Conv2d(fine, terms, 1))
-        nn.init.constant_(self.any.bias, -4.0)  # type: ignore[arg-type]  # defects are rare
+        nn.init.constant_(self.any.bias, -4.0)  # defects are rare
 
-    def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """(N, 16, h, w), (N, terms, h, w), and what both were read from, (N, fine, h, w)."""
-        features = self.features(cells)
-        return self.any(features), self.attributes(features), features
+    def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Log odds (N, 16, h, w) and (N, terms, h, w), and what both were read from, (N, fine, h, w).
 
-    def features(self, cells: torch.Tensor) -> torch.Tensor:
-        """What both heads read."""
+        And, for training alone, the log odds of a defect anywhere in 16 cells, (N, 1, h / 4, w / 4).
+        """
         fine = self.fine(self.stem(cells))
         middle = self.rare_middle(self.middle(self.to_middle(fine)))
         coarse = self.deep(self.rare_coarse(self.coarse(self.to_coarse(middle))))
         middle = self.middle_again(middle + _twice(self.up_middle(coarse)))
-        return self.fine_again(fine + _twice(self.up_fine(middle)))
+        features = self.fine_again(fine + _twice(self.up_fine(middle)))
+        return self.any(features), self.attributes(features), features, self.hint(coarse)
 
 
 def _twice(features: torch.Tensor) -> torch.Tensor:
