@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -13,18 +12,16 @@ from iapas.config import Config
 from iapas.errors import UsageError
 from iapas.experiments.data import Pictures
 from iapas.experiments.plan import Variant
-from iapas.profile_checks import profile_warnings
 from iapas.prompting.lexicons import LexiconPrompts, load_lexicon, split_prompt
 from iapas.protocols import Detector
 from iapas.roles import check
 from iapas.run.capacity import open_pool
+from iapas.run.loop import log_profile_warnings
 from iapas.run.products import describe_products
 from iapas.run.tasks import set_up, work
 from iapas.segmenter import Segmenter
 from iapas.stages.describe import OBJECT, describe
 from iapas.types import ObjectProfile, Phrase, normalise_phrase
-
-log = logging.getLogger("iapas")
 
 NO_WORDS = "defect"
 """Typed in place of any words where only the object is looked for: no language model is asked then."""
@@ -53,8 +50,7 @@ class Profiles:
             asked = tuple(p if p.source == "object" else replace(p, source="user") for p in phrases)
             told = source.found.get("fallback") or source.found.get("phrases", "")
             found[category] = replace(base, phrases=asked, found=base.found | {"phrases": told})
-            for warning in profile_warnings(source):
-                log.warning("%s, %s: %s", variant.name, category, warning)
+            log_profile_warnings({f"{variant.name}, {category}": source})
         return found
 
     def _bases(self, variant: Variant) -> dict[str, ObjectProfile]:
