@@ -17,7 +17,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
 import transformers
-from make_tiny_models import bert_tokenizer
+from make_tiny_models import bert_tokenizer, clip_tokenizer
 
 
 def grounding_dino_tiny(seed: int = 0) -> tuple[Any, Any]:
@@ -72,8 +72,50 @@ def sam2_hiera_tiny(seed: int = 0) -> tuple[Any, None]:
     return transformers.Sam2Model(transformers.Sam2Config()).eval().requires_grad_(False), None
 
 
+def _with_vocabulary(text: dict[str, Any], tokenizer: Any) -> dict[str, Any]:
+    """A text encoder's configuration whose special tokens are the tokenizer's, in a vocabulary of the real size."""
+    ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    return {**text, **ends, "pad_token_id": tokenizer.pad_token_id, "vocab_size": 49408}
+
+
+def clipseg(seed: int = 0) -> tuple[Any, Any]:
+    """CLIPSeg, ViT-B/16 with the refined decoder of 64 channels (151 million parameters)."""
+    torch.manual_seed(seed)
+    tokenizer = clip_tokenizer(77)
+    config = transformers.CLIPSegConfig(
+        text_config=_with_vocabulary({"max_position_embeddings": 77}, tokenizer),
+        vision_config={"patch_size": 16},
+        reduce_dim=64,
+        use_complex_transposed_convolution=True,
+    )
+    return transformers.CLIPSegForImageSegmentation(config).eval().requires_grad_(False), tokenizer
+
+
+def owlv2_base(seed: int = 0) -> tuple[Any, Any]:
+    """OWLv2, ViT-B/16 at 960 x 960 (155 million parameters)."""
+    torch.manual_seed(seed)
+    tokenizer = clip_tokenizer(16)
+    config = transformers.Owlv2Config(
+        text_config=_with_vocabulary({}, tokenizer), vision_config={"image_size": 960, "patch_size": 16}
+    )
+    return transformers.Owlv2ForObjectDetection(config).eval().requires_grad_(False), tokenizer
+
+
+def sam3(seed: int = 0) -> tuple[Any, Any]:
+    """SAM 3's image model alone, without the tracker."""
+    torch.manual_seed(seed)
+    tokenizer = clip_tokenizer(32)
+    text = {"hidden_size": 1024, "intermediate_size": 4096, "projection_dim": 512, "num_hidden_layers": 24}
+    text |= {"num_attention_heads": 16, "max_position_embeddings": 32, "hidden_act": "gelu"}
+    config = transformers.Sam3Config(text_config=transformers.CLIPTextConfig(**_with_vocabulary(text, tokenizer)))
+    return transformers.Sam3Model(config).eval().requires_grad_(False), tokenizer
+
+
 MODELS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "grounding-dino-tiny": grounding_dino_tiny,
+    "clipseg-rd64-refined": clipseg,
+    "owlv2-base-ensemble": owlv2_base,
+    "sam3": sam3,
     "sam-vit-base": sam_vit_base,
     "sam-vit-huge": sam_vit_huge,
     "sam-hq-vit-base": lambda: sam_vit_base("SamHQ"),
