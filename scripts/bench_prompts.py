@@ -1,6 +1,6 @@
 """Compare prompts on the visible sets, and measure what a further prompt costs; write the tables of docs/benchmarks.md.
 
-    python scripts/bench_prompts.py sets --data DIR [--limit N] [--work DIR] [--out docs/benchmarks.md]
+    python scripts/bench_prompts.py sets --data DIR [--sets mtd ...] [--limit N] [--work DIR] [--out docs/benchmarks.md]
     python scripts/bench_prompts.py models [--prompts 10] [--models DIR] [--out docs/benchmarks.md]
 
 ``sets``: ``iapas prompts compare`` with the embedded default on MTD and SD-saliency-900 by class: a class's own words,
@@ -103,7 +103,7 @@ def sets(given: argparse.Namespace) -> str:
         "Another class's words are those of the next class by name. Time: segmentation alone, in per cent of the first",
         "prompt's, CPU seconds.",
     ]
-    for name in WORDS:
+    for name in given.sets:
         out = given.work / name
         found, timings = compare(experiment_of(name, given.data, given.limit), out, given.workers, given.leave_one_out)
         images = sum(row["images"] for row in found["rows"] if row["category"] is None and row["variant"] == "no words")
@@ -200,6 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["sets", "models", "child"])
     parser.add_argument("--data", type=Path, help="sets: the folder that holds the sets")
+    parser.add_argument("--sets", nargs="+", choices=list(WORDS), default=list(WORDS))
     parser.add_argument("--limit", type=int, help="sets: at most so many images of each class, and normal ones")
     parser.add_argument("--work", type=Path, help="sets: where the experiments stay; default: a temporary folder")
     parser.add_argument("--workers", type=int, default=2)
