@@ -10,9 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
+from iapas.config import load_config
+
 pytest.importorskip("torch", reason="the extra `models` is not installed")
 
-CONFIGS = ("iap-as", "iap-as-4bit", "fast", "grounded-sam")
+RIVALS = ("sam3", "clipseg", "owlv2")
+CONFIGS = ("iap-as", "iap-as-4bit", "fast", "grounded-sam", *RIVALS)
 GOLDEN = Path(__file__).parent / "golden"
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_tiny_models.py"
 
@@ -43,6 +46,19 @@ def cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="module")
+def truth(images, tmp_path_factory):
+    """Two of the images as a data set."""
+    data = tmp_path_factory.mktemp("truth")
+    for kind in ("images", "masks"):
+        (data / kind).mkdir()
+    for i in range(2):
+        (data / "images" / f"{i}.png").write_bytes((images / f"{i}.png").read_bytes())
+        mask = cv2.line(np.zeros((96, 128), np.uint8), (20, 20 + 5 * i), (80, 60), 255, 3)
+        cv2.imencode(".png", mask)[1].tofile(data / "masks" / f"{i}.png")
+    return data
 
 
 def iapas(*arguments, **environment):
@@ -79,8 +95,22 @@ def segment(images, config, tiny_root, out, *more):
     return iapas("segment", images, *given, "--out", out, "--object", "plate", *more)
 
 
+def evaluated(data, out, *given):
+    done = iapas("eval", "folder", "--root", data, *given, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return json.loads((out / "results.json").read_text())
+
+
+def check_measured(results, config):
+    assert results["method"] == config
+    assert results["provenance"]["title"] == load_config(config).title
+    assert (results["mean"]["images"], results["mean"]["defective"]) == (2, 2)
+    assert 0 < results["mean"]["pixel_ap"] < 1
+    assert 0 < results["mean"]["pixel_auroc"] < 1
+
+
 @pytest.mark.parametrize("config", CONFIGS)
-def test_each_config_runs_from_pictures_to_files(config, images, tiny_root, tmp_path):
+def test_each_config_runs_from_pictures_to_files(config, images, truth, tiny_root, tmp_path):
     out = tmp_path / "out"
     done = segment(images, config, tiny_root, out)
     assert done.returncode == 3, done.stderr  # one picture is none
@@ -90,7 +120,13 @@ def test_each_config_runs_from_pictures_to_files(config, images, tiny_root, tmp_
     good = [row for name, row in found.items() if name != "broken.png"]
     assert all(row["status"] == "ok" for row in good), good
     assert any(row["regions"] for row in good)  # noise, but through every step
-    assert json.loads((out / "run.json").read_text())["config"]["name"] == config
+    made = json.loads((out / "run.json").read_text())
+    assert made["config"]["name"] == config
+    assert made["title"] == load_config(config).title
+    if config in RIVALS:
+        assert "not IAP-AS" in made["title"]
+        assert made["made_with"][f"content of model {load_config(config).detector.model}"]
+        check_measured(evaluated(truth, tmp_path / "judged", "--run", out), config)
     profile = json.loads((out / "profile.json").read_text())["products"][""]
     phrases = [phrase["text"] for phrase in profile["phrases"]]
     assert "abnormal" in phrases
@@ -142,6 +178,11 @@ def test_stage_1_from_pictures_to_a_golden_profile_under_any_hash_seed(config, i
         assert done.returncode == 0, done.stderr
     assert len({file.read_bytes() for file in files}) == 1
     assert told(files[0]) == json.loads((GOLDEN / f"{config}.json").read_text())
+
+
+def test_eval_segments_with_another_detector_and_measures_it(images, truth, tiny_root, tmp_path):
+    given = [*options(tiny_root, "sam3"), "--set", "describe.product=plate"]
+    check_measured(evaluated(truth, tmp_path / "out", *given), "sam3")
 
 
 def test_batches_give_what_single_images_give(images, tiny_root, tmp_path):
