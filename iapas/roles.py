@@ -36,9 +36,11 @@ GetRuntime = Callable[[], "Runtime"]
 def check(config: Config, stages: Collection[int] = (2,)) -> None:
     """Raise MissingError, quickly and without loading anything, for what the stages need and is not there."""
     if config.uses_models:
+        from iapas.models.original import packages
         from iapas.models.registry import model_folders
 
         model_folders(config, stages)
+        packages.require(config)
     elif config.run.device == "cuda":
         raise MissingError(
             "--device cuda: the embedded default runs on the CPU alone", "leave --device out, or say cpu"
@@ -48,8 +50,12 @@ def check(config: Config, stages: Collection[int] = (2,)) -> None:
 def runtime(config: Config) -> Runtime:
     """Where and how models compute. Imports torch."""
     from iapas.models.loading import Runtime
+    from iapas.models.original import packages
 
-    return Runtime.of(config)
+    found = Runtime.of(config)
+    if packages.used_by(config):
+        packages.make_importable()  # before transformers looks for torchvision
+    return found
 
 
 def model_digests(config: Config, stages: Collection[int]) -> dict[str, str]:
@@ -118,6 +124,10 @@ def detector(config: Config, runtime: GetRuntime) -> Detector:
         return Owlv2Detector(folder, settings, runtime())
     from iapas.models.grounding_dino import GroundingDinoDetector
 
+    if settings.name == "grounding-dino-original":
+        from iapas.models.original.grounding_dino import OriginalNetwork
+
+        return GroundingDinoDetector(folder, settings, runtime(), OriginalNetwork.load)
     return GroundingDinoDetector(folder, settings, runtime())
 
 
@@ -125,15 +135,20 @@ def decoder(config: Config, runtime: GetRuntime) -> MaskDecoder | None:
     """What draws masks of boxes; None where the detector draws them."""
     if config.decoder.name == "none":
         return None
+    folder = _folder(config, config.decoder.model)
+    if config.decoder.name == "sam-original":
+        from iapas.models.original.sam import OriginalSamDecoder
+
+        return OriginalSamDecoder(folder, config.decoder, runtime())
     from iapas.models.sam import mask_decoder
 
-    return mask_decoder(_folder(config, config.decoder.model), config.decoder, runtime())
+    return mask_decoder(folder, config.decoder, runtime())
 
 
 def mask_generator(config: Config, runtime: GetRuntime) -> MaskGenerator:
     """What cuts a picture into all its parts: the mask decoder in everything mode. Raises ConfigError without one."""
-    if config.decoder.name == "none":
-        raise ConfigError("the everything mode needs a mask decoder", "take --config fast, or set decoder.model")
+    if config.decoder.name != "sam":
+        raise ConfigError("the everything mode needs the mask decoder sam", "take --config fast, or set decoder.model")
     from iapas.models.everything import Everything
 
     return Everything(_folder(config, config.decoder.model), config.everything, runtime())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -52,10 +52,17 @@ class GroundingDinoDetector:
     class-agnostic NMS.
     """
 
-    def __init__(self, folder: Path, settings: DetectorSettings, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: DetectorSettings,
+        runtime: Runtime,
+        load: Callable[[Path, Runtime], Any] = Network.load,
+    ) -> None:
+        """Loads what is in ``folder``: by ``load``, as transformers computes it or as the authors' own code does."""
         self._settings = settings
         self._device = runtime.device
-        self._network: Any = Network.load(folder, runtime)
+        self._network = load(folder, runtime)
         self._captions = lru_cache(16)(self._new_captions)
 
     def encode(self, images: Sequence[Image]) -> list[Encoded]:

@@ -238,8 +238,11 @@ def cache_folder(entry: Entry) -> Path | None:
 
 
 def absent_files(folder: Path) -> list[str]:
-    """What a folder lacks of the files that loading needs: config.json, the weights, all parts of them."""
-    if any((folder / name).is_file() for name in (*OFFICIAL.values(), *PDN_FILES.values())):
+    """What a folder lacks of the files that loading needs: config.json, the weights, all parts of them.
+
+    A .pth file is enough: RAM, PDN and the authors' own code read theirs.
+    """
+    if any(folder.glob("*.pth")):
         return []
     absent = [] if (folder / "config.json").is_file() else ["config.json"]
     index = folder / "model.safetensors.index.json"

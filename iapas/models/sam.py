@@ -135,8 +135,8 @@ class SamDecoder:
         return [Encoded(size, fed[i], tuple(level[i : i + 1] for level in features)) for i, size in enumerate(sizes)]
 
     def _masks(self, entry: Encoded, prompts: FloatMap) -> list[MaskCrop]:
-        clipped = _clip(prompts, entry.size)
-        usable = np.flatnonzero(_usable(clipped))
+        clipped = clip_prompts(prompts, entry.size)
+        usable = np.flatnonzero(usable_prompts(clipped))
         found = self.predict(entry, clipped[usable], False, _crops)
         masks = [MaskCrop.of(np.zeros((0, 0), bool))] * len(clipped)
         for place, mask in zip(usable, (mask for part in found for mask in part), strict=True):
@@ -176,14 +176,14 @@ def _crops(_part: slice, logits: Any, _ious: Any, upsampling: Upsampling) -> lis
     return [MaskCrop.of((window > 0).cpu().numpy(), origin) for origin, window in windows]
 
 
-def _clip(prompts: FloatMap, size: tuple[int, int]) -> FloatMap:
+def clip_prompts(prompts: FloatMap, size: tuple[int, int]) -> FloatMap:
     """Boxes or points within the image; what is not finite stays so."""
     if prompts.shape[1] == 4:
         return clip_boxes(prompts, size)
     return np.clip(np.asarray(prompts, np.float32), 0, np.array(size[::-1], np.float32))
 
 
-def _usable(prompts: FloatMap) -> npt.NDArray[np.bool_]:
+def usable_prompts(prompts: FloatMap) -> npt.NDArray[np.bool_]:
     """(N,) bool: which are finite; of boxes, those with area."""
     usable = np.asarray(np.isfinite(prompts).all(axis=1))
     if prompts.shape[1] == 4:

@@ -29,7 +29,7 @@ Kind = Literal["grounding-dino", "sam", "ram", "pdn"]
 
 LAYOUTS = {"grounding-dino": grounding_dino.LAYOUT, "sam": sam.LAYOUT}
 
-_RAM_MARKS = ("label_embed", "wordvec_proj.weight", "visual_encoder.patch_embed.proj.weight")
+_RAM_MARKS = ("label_embed", "wordvec_proj.weight")
 
 _HINT = (
     "known are the authors' files of Grounding DINO (groundingdino_swint_ogc.pth, groundingdino_swinb_cogcoor.pth), "
@@ -81,9 +81,9 @@ def convert(file: Path, out: Path, *, claimed: str = "", tokenizer: Path | None 
 def recognise(state: State, file: Path) -> Kind:
     """What kind of network the tensors of ``file`` belong to. Raises MissingError, naming some, for no known one."""
     for kind, layout in LAYOUTS.items():
-        if all(mark in state for mark in layout.marks):
+        if any(mark in state for mark in layout.marks):
             return cast(Kind, kind)
-    if all(mark in state for mark in _RAM_MARKS):
+    if any(mark in state for mark in _RAM_MARKS):
         return "ram"
     if state and all(re.fullmatch(r"\d+\.(weight|bias)", name) for name in state):
         return "pdn"

@@ -106,7 +106,7 @@ class Shape:
     @property
     def name(self) -> str:
         """Of the registry; "" for sizes that are not published."""
-        published = {
+        published: dict[tuple[object, ...], str] = {
             (96, (2, 2, 6, 2), 7, 256, 6, 6, 12): "grounding-dino-tiny",
             (128, (2, 2, 18, 2), 12, 256, 6, 6, 12): "grounding-dino-base",
         }

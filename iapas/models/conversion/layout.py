@@ -21,9 +21,9 @@ State = dict[str, Any]
 class Layout:
     """One kind of file of the authors.
 
-    ``words``: what it is called. ``model_class``: the class of transformers. ``marks``: tensors that every such file
-    holds and no other kind. ``unused``: names of tensors that results do not depend on. ``shape_of`` reads the sizes
-    off the tensors, ``config_of`` makes transformers' config of them. ``source`` gives for a name of transformers the
+    ``words``: what it is called. ``model_class``: the class of transformers. ``marks``: tensors of which each tells it
+    from the other kinds. ``unused``: names of tensors that results do not depend on. ``shape_of`` reads the sizes off
+    the tensors, ``config_of`` makes transformers' config of them. ``source`` gives for a name of transformers the
     authors' one ("": they have none, it is not used) and which third of that tensor is meant, None: all of it. ``same``
     gives for an authors' name the one that decides, where they save one tensor under many.
     """

@@ -16,8 +16,9 @@ REPOSITORIES = ("google-bert/bert-base-uncased", "bert-base-uncased")
 """On the hub; in its cache wherever the authors' own programs have run."""
 
 _HINT = (
-    "give --tokenizer DIR with the vocab.txt or tokenizer.json of bert-base-uncased (Apache-2.0; they are at "
-    "https://huggingface.co/google-bert/bert-base-uncased, and beside each Grounding DINO that models fetch brings)"
+    "give a folder with the vocab.txt or tokenizer.json of bert-base-uncased (Apache-2.0; they are at "
+    "https://huggingface.co/google-bert/bert-base-uncased, and beside each Grounding DINO that models fetch brings): "
+    "--tokenizer DIR of iapas models convert, or for the authors' code the folder of their .pth file"
 )
 
 
