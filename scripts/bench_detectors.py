@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from bench_pipeline import APPENDED, OBJECT, PHRASES, pictures
+from bench_pipeline import APPENDED, OBJECT, PHRASES, peak_mb, pictures
 from benchmark_page import write_section
 
 DETECTORS = {
@@ -62,8 +61,7 @@ def child(config_name: str, given: argparse.Namespace) -> None:
         if given.device != "cpu":
             torch.cuda.synchronize()
         seconds.append(clock() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds[1:], "first": seconds[0], "peak_mb": peak, "found": found}))
+    print(json.dumps({"seconds": seconds[1:], "first": seconds[0], "peak_mb": peak_mb(), "found": found}))
 
 
 def measure(name: str, given: argparse.Namespace) -> dict[str, Any]:

@@ -16,7 +16,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -126,9 +125,14 @@ def child(way: str, sam: str, given: argparse.Namespace) -> None:
         if given.device != "cpu":
             torch.cuda.synchronize()
         seconds.append(clock() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     gpu = torch.cuda.max_memory_allocated() / 2**20 if given.device != "cpu" else None
-    print(json.dumps({"seconds": seconds, "peak_mb": peak, "gpu_mb": gpu, "masks": masks}))
+    print(json.dumps({"seconds": seconds, "peak_mb": peak_mb(), "gpu_mb": gpu, "masks": masks}))
+
+
+def peak_mb() -> float:
+    """The most memory that this process has held. Not ``ru_maxrss``, which begins at what its parent had held."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) / 1024
 
 
 def measure(way: str, sam: str, given: argparse.Namespace) -> dict[str, Any]:
