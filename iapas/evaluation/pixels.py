@@ -71,10 +71,26 @@ class PixelPool:
             negatives.add_rows(constant)
         seen = Totals(areas.size, flags.size - areas.size, regions)
         self._totals[group] = self._totals.get(group, Totals()) + seen
-        if sum(keys.held() for kinds in self._groups.values() for keys in kinds) > self._hold:
-            for kinds in self._groups.values():
-                for keys in kinds:
-                    keys.spill(self._scratch)
+        self._spill()
+
+    def add_counts(
+        self,
+        scores: FloatMap,
+        positives: npt.NDArray[np.integer],
+        negatives: npt.NDArray[np.integer],
+        group: str = "",
+    ) -> None:
+        """Pixels that are counted already: distinct ``scores`` (K,), and how many positive and negative ones have each.
+
+        For AUPRO each positive pixel is a region of its own. Raises ValueError as :meth:`add`.
+        """
+        bits, true, other = score_bits(scores), positives > 0, negatives > 0
+        down, up = self._groups.setdefault(group, (Keys(), Keys()))
+        up.add_rows(rows(places(bits[true], np.ones(int(true.sum()), np.int64)), positives[true].astype(np.int64)))
+        down.add_rows(rows(bits[other], negatives[other].astype(np.int64)))
+        seen = Totals(int(positives.sum()), int(negatives.sum()), int(positives.sum()))
+        self._totals[group] = self._totals.get(group, Totals()) + seen
+        self._spill()
 
     def figures(self, groups: Collection[str] | None = None) -> PixelFigures:
         """The figures of all images, or of those of ``groups`` (a defect type: ``{"scratch", ""}``)."""
@@ -104,6 +120,13 @@ class PixelPool:
             scores.append(step.scores[chosen])
         hits = np.concatenate(found)
         return hits / max(total, 1), hits / np.maximum(hits + np.concatenate(passed), 1), np.concatenate(scores)
+
+    def _spill(self) -> None:
+        """What is too much for memory goes to the disk."""
+        if sum(keys.held() for kinds in self._groups.values() for keys in kinds) > self._hold:
+            for kinds in self._groups.values():
+                for keys in kinds:
+                    keys.spill(self._scratch)
 
     def _ranking(self, groups: Collection[str] | None, extra: Sequence[Run] = ()) -> Iterator[Steps]:
         chosen = [kinds for name, kinds in self._groups.items() if groups is None or name in groups]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,16 +16,17 @@ WORTH = 0.002
 """Of AP: a phrase whose absence gains more than this had better be dropped."""
 
 
-def phrases_of(sweep: Sweep, name: str, category: str, threshold: float | None) -> list[dict[str, Any]]:
+def phrases_of(
+    sweep: Sweep, name: str, category: str, records: Sequence[Record], threshold: float | None
+) -> list[dict[str, Any]]:
     """A row for each phrase of a variant in a category.
 
-    ``threshold``: on the score map; None where nothing is known of the truth. A pixel at or above it counts for the
-    phrase whose region gives most of its score, so that shares add up to 1. AP without a phrase is compared with AP of
-    all, both at scores rounded to 0.2 %.
+    ``records``: of its images, with coarse tables. ``threshold``: on the score map; None where nothing is known of the
+    truth. A pixel at or above it counts for the phrase whose region gives most of its score, so that shares add up to
+    1. AP without a phrase is compared with AP of all, both at scores rounded to 0.2 %.
     """
     asked = [phrase.text for phrase in sweep.profiles[name][category].phrases]
-    records = [_light(record) for _, record in sweep.records(name, category)]
-    phrases = list(dict.fromkeys([*asked, *(phrase for record in records for phrase in record.phrases)]))
+    phrases = list(dict.fromkeys([*asked, *(phrase for record in records for phrase in record.glance.phrases)]))
     boxes = {phrase: sum(_boxes(record, phrase) for record in records) for phrase in phrases}
     areas = {} if threshold is None else _areas(records, phrases, threshold)
     alone = {} if threshold is None else _without(records, asked)
@@ -57,8 +57,8 @@ def agreement(sweep: Sweep) -> dict[str, Any]:
     names = [variant.name for variant in sweep.variants]
     shared = np.zeros((len(names), len(names)))
     either = np.zeros_like(shared)
-    for records in zip(*(sweep.records(name) for name in names), strict=True):
-        masks = np.stack([_mask(record).ravel() for _, record in records]).astype(np.float64)
+    for seen in zip(*(sweep.glances(name) for name in names), strict=True):
+        masks = np.stack([glance.mask.ravel() for _, glance in seen]).astype(np.float64)
         both = masks @ masks.T
         sizes = np.diag(both)
         shared += both
@@ -70,24 +70,15 @@ def agreement(sweep: Sweep) -> dict[str, Any]:
     return {"variants": names, "iou": iou}
 
 
-def _light(record: Record) -> Record:
-    """Without what takes memory and is not needed here."""
-    return replace(record, table=tuple(table.coarse() for table in record.table), preview=np.zeros((0, 0), np.uint8))
-
-
-def _mask(record: Record) -> Any:
-    return record.preview >= max(1, np.ceil(255 * min(record.threshold, 1.0)))
-
-
 def _boxes(record: Record, phrase: str) -> int:
-    return record.boxes[record.phrases.index(phrase)] if phrase in record.phrases else 0
+    return record.glance.boxes[record.glance.phrases.index(phrase)] if phrase in record.glance.phrases else 0
 
 
 def _areas(records: Sequence[Record], phrases: Sequence[str], threshold: float) -> dict[str, tuple[int, int]]:
     """True and other pixels that each phrase has found."""
     found = dict.fromkeys(phrases, (0, 0))
     for record in records:
-        for phrase, table in zip(record.phrases, record.won, strict=True):
+        for phrase, table in zip(record.glance.phrases, record.won, strict=True):
             hits, misses = table.area(threshold)
             found[phrase] = (found[phrase][0] + hits, found[phrase][1] + misses)
     return found
@@ -97,7 +88,7 @@ def _without(records: Sequence[Record], asked: Sequence[str]) -> Mapping[str, di
     """AP without each phrase, and the difference to AP with all."""
     if not records or not all(record.without for record in records):
         return {}
-    whole = pooled(record.table[0].coarse() for record in records).ap_f1()[0]
+    whole = pooled(record.table[0] for record in records).ap_f1()[0]
     found = {}
     for place, phrase in enumerate(asked):
         left: list[Table] = [record.without[place] for record in records]

@@ -107,13 +107,17 @@ def _figures(sweep: Sweep) -> dict[str, Any]:
     categories = [name for name in sweep.pictures.categories if sweep.shots(name)]
     truths = {name: sweep.shots(name)[0][1].judged for name in categories}
     for variant in sweep.variants:
-        name = variant.name
-        judged = [judge(sweep, name, category, SEED + at) for at, category in enumerate(categories) if truths[category]]
+        name, judged = variant.name, []
+        for number, category in enumerate(categories):
+            if truths[category]:
+                part = judge(sweep, name, category, SEED + number)
+                judged.append(part)
+                records, threshold = part.records, part.figures[None]["pixel_f1_threshold"]
+            else:
+                records, threshold = [record for _, record in sweep.records(name, category)], None
+            phrases += phrases_of(sweep, name, category, records, threshold)
         rows += [*rows_of(name, judged, first), *unjudged_rows(sweep, name)]
         curves += curves_of(name, judged)
-        thresholds = {part.category: part.figures[None]["pixel_f1_threshold"] for part in judged}
-        for category in categories:
-            phrases += phrases_of(sweep, name, category, thresholds.get(category))
         first = first or judged
     return {"rows": rows, "curves": curves, "phrases": phrases}
 

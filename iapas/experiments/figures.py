@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,12 @@ import numpy.typing as npt
 
 from iapas.core.intervals import LEVELS, figures_at, interval, resamples
 from iapas.core.metrics import image_figures
+from iapas.core.ranking import score_bits
 from iapas.evaluation.pixels import PixelPool
 from iapas.evaluation.results import number
+from iapas.experiments.records import Record
 from iapas.experiments.sweep import Sweep
-from iapas.experiments.tables import Table, curve, pooled
+from iapas.experiments.tables import Table, curve, pooled, rounded
 
 RESAMPLES = 1000
 SEED = 111
@@ -35,6 +37,8 @@ class Judged:
 
     category: str
     dataset: str
+    records: Sequence[Record]
+    """Of its images, with coarse tables alone."""
     counts: Mapping[str | None, tuple[int, int]]
     """Of each part the images and the defective ones."""
     figures: Mapping[str | None, Mapping[str, float]]
@@ -45,36 +49,34 @@ class Judged:
 def judge(sweep: Sweep, variant: str, category: str, seed: int) -> Judged:
     """Judge a variant on a category that has a truth. The same ``seed`` draws the same images for each variant."""
     shots = [shot for _, shot in sweep.shots(category)]
+    records: list[Record] = []
     defects = np.array([shot.item.sample.defect for shot in shots], object)
-    tops: list[float] = []
-    coarse: list[Table] = []
     with PixelPool(sweep.folder) as pool:
         for shot, record in sweep.records(variant, category):
-            pool.add(*record.table[0].pixels(), shot.item.sample.defect)
-            tops.append(record.top)
-            coarse.append(record.table[0].coarse())
-        levels = pool.curve(LEVELS)[2]
-        parts = _parts(defects)
-        figures = {part: _figures(pool, part, np.array(tops, np.float32), defects) for part in parts}
-    counts = np.zeros((len(shots), 2, levels.size))
-    for row, (_, record) in zip(counts, sweep.records(variant, category), strict=True):
-        row[:] = record.table[0].at(levels)
-    chosen = {part: _chosen(defects, part) for part in parts}
+            (table,) = record.table
+            pool.add_counts(table.keys.view(np.float32), table.hits, table.misses, shot.item.sample.defect)
+            records.append(replace(record, table=(table.coarse(),)))
+        levels = rounded(score_bits(pool.curve(LEVELS)[2])).view(np.float32)
+        tops = np.array([record.glance.top for record in records], np.float32)
+        figures = {part: _figures(pool, part, tops, defects) for part in _parts(defects)}
+    counts = np.stack([record.table[0].at(levels) for record in records]).astype(np.float64)
+    chosen = {part: _chosen(defects, part) for part in figures}
     return Judged(
         category,
-        shots[0].dataset if shots else "",
+        shots[0].dataset,
+        records,
         {part: (int(mine.sum()), int((defects[mine] != "").sum())) for part, mine in chosen.items()},
         figures,
         {part: draws(counts[mine], defects[mine] != "", seed) for part, mine in chosen.items()},
-        pooled(coarse),
+        pooled(record.table[0] for record in records),
     )
 
 
 def draws(counts: npt.NDArray[Any], defective: npt.NDArray[np.bool_], seed: int) -> Draws:
     """(2, RESAMPLES): AP and F1-max of resamples of the images, at the levels of ``counts`` (images, 2, levels).
 
-    Images are drawn with replacement, defective and normal ones apart. At 256 levels of recall AP is near the exact one
-    of the same resample, and a little below it: between two levels no more than 1 / 256 of recall is gained.
+    Images are drawn with replacement, defective and normal ones apart. AP at 256 levels of recall is near the exact one
+    of the same resample: between two levels no more than 1 / 256 of recall is gained.
     """
     strata = [places for kind in (True, False) if (places := np.flatnonzero(defective == kind)).size]
     weights = np.stack(list(resamples(strata, RESAMPLES, seed)))

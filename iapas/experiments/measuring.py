@@ -14,7 +14,7 @@ from iapas.config import Config
 from iapas.core.scoring import score_map
 from iapas.evaluation.data import Item
 from iapas.evaluation.sources import Unjudged
-from iapas.experiments.records import Record, record_of
+from iapas.experiments.records import FORMAT, Record, record_of
 from iapas.experiments.sharing import STEPS, Shared, Watch
 from iapas.experiments.tables import packed, table_of
 from iapas.files.cache import Cache
@@ -174,4 +174,4 @@ def _key(state: Measurer, task: Task, asked: Asked) -> list[Any]:
     truth = [item.mask_hash, item.sample.mask is None, item.sample.rule] if task.judged else None
     profile = asdict(replace(asked.profile, found={}, calibration={}))
     results = setting.config.results()
-    return ["compare", item.image_hash, truth, results, dict(setting.contents), profile, task.alone]
+    return ["compare", FORMAT, item.image_hash, truth, results, dict(setting.contents), profile, task.alone]

@@ -14,7 +14,7 @@ from iapas import __version__
 from iapas.evaluation.results import json_text
 from iapas.experiments.data import Pictures, Shot
 from iapas.experiments.plan import Experiment, Variant
-from iapas.experiments.records import Record
+from iapas.experiments.records import Glance
 from iapas.experiments.sharing import STEPS
 from iapas.experiments.sweep import Sweep
 from iapas.files.atomic import write_bytes, write_text
@@ -89,11 +89,11 @@ def write_pictures(folder: Path, sweep: Sweep, number: int) -> list[dict[str, An
     maps: dict[str, dict[str, str]] = {}
     wanted = {shot.item.sample.id for shot in chosen}
     for variant in sweep.variants:
-        for shot, record in sweep.records(variant.name):
+        for shot, glance in sweep.glances(variant.name):
             image_id = shot.item.sample.id
             if image_id in wanted:
                 path = f"maps/{names[variant.name]}/{image_id}.png"
-                write_bytes(folder / path, picture_png(_heat(record)), fsync=False)
+                write_bytes(folder / path, picture_png(_heat(glance)), fsync=False)
                 maps.setdefault(image_id, {})[variant.name] = path
     told = []
     for shot in chosen:
@@ -154,9 +154,9 @@ def _small(image: Image) -> Image:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _heat(record: Record) -> Image:
+def _heat(glance: Glance) -> Image:
     """The small map in the colours of the report: black 0, pale yellow 1."""
-    return np.asarray(cv2.applyColorMap(record.preview, cv2.COLORMAP_INFERNO)[:, :, ::-1], np.uint8)
+    return np.asarray(cv2.applyColorMap(glance.preview, cv2.COLORMAP_INFERNO)[:, :, ::-1], np.uint8)
 
 
 def _folders(variants: Sequence[Variant]) -> dict[str, str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
+import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,62 +19,82 @@ from iapas.types import BoolMap, FloatMap, Regions, Segmentation, crop_frame
 PREVIEW = 256
 """Long side of the small map, in pixels."""
 
+FORMAT = 1
+"""Of the bytes of a record."""
+
+_LENGTH = struct.Struct("<I")
+
 
 @dataclass(frozen=True, eq=False)
-class Record:
-    """One image, one prompt.
+class Glance:
+    """Of a record what is small.
 
-    ``phrases``: those asked for, and any other that a region has; ``boxes``: how many regions each has won. ``table``:
-    of the score map; ``won``: coarse tables of the pixels where each phrase gives most of the score; ``without``:
-    coarse tables of the score map that each of the phrases asked for leaves when it is left out. All three are empty
-    where nothing is known of the truth. ``preview``: (h, w) uint8, scores of 0 to 1 as 0 to 255, at most PREVIEW long.
+    ``phrases``: those asked for, and any other that a region has; ``boxes``: how many regions each has won. ``top``:
+    the highest score; ``threshold``: of the verdict. ``preview``: (h, w) uint8, scores of 0 to 1 as 0 to 255, at most
+    PREVIEW long. ``seconds`` by step.
     """
 
     phrases: tuple[str, ...]
     boxes: tuple[int, ...]
-    table: tuple[Table, ...]
-    won: tuple[Table, ...]
-    without: tuple[Table, ...]
     top: float
     threshold: float
     preview: npt.NDArray[np.uint8]
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float]
+
+    @property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """(h, w): where the preview reaches the threshold."""
+        return np.asarray(self.preview >= max(1, np.ceil(255 * min(self.threshold, 1.0))))
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One image under one prompt.
+
+    ``table``: of the score map; ``won``: coarse tables of the pixels where each of the phrases gives most of the score;
+    ``without``: coarse tables of the score map that each of the phrases asked for leaves when it is left out. All three
+    are empty where nothing is known of the truth.
+    """
+
+    glance: Glance
+    table: tuple[Table, ...]
+    won: tuple[Table, ...]
+    without: tuple[Table, ...]
 
     def data(self) -> bytes:
-        """As bytes."""
-        meta = {
-            "phrases": self.phrases,
-            "boxes": self.boxes,
-            "parts": [len(part) for part in (self.table, self.won, self.without)],
-            "top": self.top,
-            "threshold": self.threshold,
-            "seconds": self.seconds,
-        }
-        buffer = io.BytesIO()
-        arrays = packed([*self.table, *self.won, *self.without])
-        told = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-        np.savez(buffer, allow_pickle=False, meta=told, preview=self.preview, **arrays)
-        return zlib.compress(buffer.getvalue(), 1)
+        """As bytes: the length of the first part, a glance, the tables."""
+        meta = {key: value for key, value in vars(self.glance).items() if key != "preview"}
+        meta |= {"parts": [len(self.won), len(self.without)] if self.table else [], "size": self.glance.preview.shape}
+        told = json.dumps(meta).encode()
+        glance = zlib.compress(_LENGTH.pack(len(told)) + told + self.glance.preview.tobytes(), 1)
+        tables = zlib.compress(packed([*self.table, *self.won, *self.without]), 1)
+        return _LENGTH.pack(len(glance)) + glance + tables
 
     @classmethod
     def parse(cls, data: bytes) -> Record:
         """What ``data`` made."""
-        with np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False) as stored:
-            arrays = dict(stored.items())
-        meta = json.loads(arrays["meta"].tobytes())
-        tables = unpacked(arrays)
-        first, second = meta["parts"][0], sum(meta["parts"][:2])
-        return cls(
-            tuple(meta["phrases"]),
-            tuple(meta["boxes"]),
-            tuple(tables[:first]),
-            tuple(tables[first:second]),
-            tuple(tables[second:]),
-            meta["top"],
-            meta["threshold"],
-            arrays["preview"],
-            meta["seconds"],
-        )
+        glance, parts, end = _glance(data)
+        tables = unpacked(zlib.decompress(data[end:]))
+        if not parts:
+            return cls(glance, (), (), ())
+        middle = 1 + parts[0]
+        return cls(glance, tuple(tables[:1]), tuple(tables[1:middle]), tuple(tables[middle:]))
+
+
+def glance_at(data: bytes) -> Glance:
+    """The glance of a record's bytes, without its tables: quicker."""
+    return _glance(data)[0]
+
+
+def _glance(data: bytes) -> tuple[Glance, list[int], int]:
+    """The glance, how many tables of two kinds there are, and where they begin."""
+    end = _LENGTH.size + _LENGTH.unpack_from(data)[0]
+    inner = zlib.decompress(data[_LENGTH.size : end])
+    start = _LENGTH.size + _LENGTH.unpack_from(inner)[0]
+    meta = json.loads(inner[_LENGTH.size : start])
+    preview = np.frombuffer(inner, np.uint8, offset=start).reshape(meta["size"])
+    kinds = (tuple(meta["phrases"]), tuple(meta["boxes"]))
+    return Glance(*kinds, meta["top"], meta["threshold"], preview, meta["seconds"]), meta["parts"], end
 
 
 def record_of(
@@ -96,9 +116,8 @@ def record_of(
         bits = rounded(score_bits(result.score_map)).ravel()
         won = tuple(tables_of(bits, truth.ravel(), _winners(regions, phrases).ravel(), len(phrases)))
         left = tuple(table_of(scores, truth).coarse() for scores in without)
-    return Record(
-        phrases, boxes, tables, won, left, result.score, result.threshold, preview_of(result.score_map), seconds
-    )
+    glance = Glance(phrases, boxes, result.score, result.threshold, preview_of(result.score_map), seconds)
+    return Record(glance, tables, won, left)
 
 
 def preview_of(scores: FloatMap) -> npt.NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from iapas.errors import UsageError
 from iapas.experiments.data import Pictures, Shot
 from iapas.experiments.measuring import Asked, Setting, Task, set_up, work
 from iapas.experiments.plan import Variant
-from iapas.experiments.records import Record
+from iapas.experiments.records import Glance, Record, glance_at
 from iapas.experiments.sharing import STEPS
 from iapas.experiments.tables import Table, unpacked
 from iapas.files.scratch import Scratch
@@ -83,11 +83,15 @@ class Sweep:
             if shot.item.sample.id not in self.failed and category in (None, shot.category)
         ]
 
-    def records(self, variant: str, category: str | None = None) -> Iterator[tuple[Shot, Record]]:
-        """The images of a category, or all, with their records."""
+    def records(self, variant: str, category: str) -> Iterator[tuple[Shot, Record]]:
+        """The images of a category with their records."""
         for place, shot in self.shots(category):
-            begin, size = self._places[variant, place]
-            yield shot, Record.parse(self._scratch.read(begin, np.dtype(np.uint8), size).tobytes())
+            yield shot, Record.parse(self._data(variant, place))
+
+    def glances(self, variant: str) -> Iterator[tuple[Shot, Glance]]:
+        """All images, with what is small of their records."""
+        for place, shot in self.shots():
+            yield shot, glance_at(self._data(variant, place))
 
     def tables(
         self, pool: Pool, places: Sequence[int], asked: Callable[[Shot], Sequence[ObjectProfile]], variant: str
@@ -109,6 +113,10 @@ class Sweep:
         """Give the disk back."""
         self._scratch.close()
 
+    def _data(self, variant: str, place: int) -> bytes:
+        begin, size = self._places[variant, place]
+        return self._scratch.read(begin, np.dtype(np.uint8), size).tobytes()
+
     def _task(self, place: int, shot: Shot, alone: bool) -> Task:
         asked = tuple(Asked(self._setting_of[v.name], self.profiles[v.name][shot.category]) for v in self.variants)
         return Task(place, shot.item, asked, shot.judged, alone)
@@ -120,7 +128,7 @@ class Sweep:
             self._places[variant.name, task.place] = (begin, len(data))
             times = self.times.setdefault(variant.name, dict.fromkeys((*STEPS, "total", "cached"), 0.0))
             times["cached"] += cached
-            for step, seconds in Record.parse(data).seconds.items():
+            for step, seconds in glance_at(data).seconds.items():
                 times[step] += seconds
 
 

@@ -40,12 +40,6 @@ class Table:
         sides = [np.append(np.cumsum(side[::-1])[::-1], 0)[places] for side in (self.hits, self.misses)]
         return np.stack(sides).astype(np.uint32)
 
-    def pixels(self) -> tuple[FloatMap, BoolMap]:
-        """The pixels in some order: scores (1, N) float32, truth (1, N) bool."""
-        counts = np.stack([self.misses, self.hits], axis=1).ravel()
-        scores = np.repeat(np.repeat(self.keys.view(np.float32), 2), counts)
-        return scores[None], np.repeat(np.tile([False, True], self.keys.size), counts)[None]
-
     def ap_f1(self) -> tuple[float, float]:
         """AP and F1-max of these pixels; nan without true ones."""
         ap, f1 = figures_at(np.stack([np.cumsum(side[::-1], dtype=np.int64) for side in (self.hits, self.misses)]))
@@ -112,19 +106,20 @@ def curve(table: Table, points: int = 200) -> tuple[list[float], list[float]]:
     return np.round(recall, 5).tolist(), np.round(precision, 5).tolist()
 
 
-def packed(tables: Sequence[Table]) -> dict[str, npt.NDArray[np.uint32]]:
-    """Tables as a few arrays, to be stored; see :func:`unpacked`."""
-    sizes = np.array([table.keys.size for table in tables], np.uint32)
-    names = ("keys", "hits", "misses")
-    joined = {name: np.concatenate([np.zeros(0, np.uint32), *(getattr(t, name) for t in tables)]) for name in names}
-    return {"sizes": sizes} | {name: part.astype(np.uint32) for name, part in joined.items()}
+def packed(tables: Sequence[Table]) -> bytes:
+    """Tables of one image as bytes, see :func:`unpacked`: their number, sizes, keys, hits and misses, uint32 all."""
+    sizes = [len(tables), *(table.keys.size for table in tables)]
+    parts = [getattr(table, name) for name in ("keys", "hits", "misses") for table in tables]
+    return np.concatenate([np.array(sizes, np.uint32), *parts]).astype("<u4").tobytes()
 
 
-def unpacked(arrays: dict[str, npt.NDArray[np.uint32]]) -> list[Table]:
+def unpacked(data: bytes) -> list[Table]:
     """The tables that were packed."""
-    ends = np.cumsum(arrays["sizes"])[:-1]
-    parts = (np.split(arrays[name], ends) for name in ("keys", "hits", "misses"))
-    return [Table(*part) for part in zip(*parts, strict=True)] if arrays["sizes"].size else []
+    numbers = np.frombuffer(data, "<u4").astype(np.uint32, copy=False)
+    number = int(numbers[0])
+    sizes = numbers[1 : 1 + number].astype(np.int64)
+    parts = np.split(numbers[1 + number :], np.cumsum(np.tile(sizes, 3))[:-1]) if number else []
+    return [Table(*parts[place::number]) for place in range(number)]
 
 
 def _merged(keys: Counts, hits: Numbers, misses: Numbers) -> Table:

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from iapas.core.intervals import counts_at
 from iapas.core.metrics import judge, rank_values
+from iapas.evaluation.pixels import PixelPool
 from iapas.experiments.tables import curve, packed, pooled, rounded, table_of, tables_of, unpacked
 
 SCORES = arrays(np.float32, (6, 7), elements=st.sampled_from([0.0, 0.25, 0.3, 0.3001, 0.9, 1.7]))
@@ -27,12 +28,19 @@ def test_pooled_tables_give_the_exact_figures(pairs):
     np.testing.assert_allclose(table.ap_f1(), (found.ap, found.f1_max), atol=1e-12)
 
 
-@given(SCORES, TRUTHS)
-def test_a_table_holds_every_pixel(scores, truth):
-    table = table_of(scores, truth)
-    again, labels = table.pixels()
-    for kind in (True, False):
-        assert sorted(again[labels == kind]) == sorted(scores[truth == kind])
+@given(st.lists(st.tuples(SCORES, TRUTHS), min_size=1, max_size=3))
+def test_a_pool_of_counts_is_one_of_pixels(pairs):
+    with PixelPool() as counted, PixelPool() as whole:
+        for i, (scores, truth) in enumerate(pairs):
+            table = table_of(scores, truth)
+            counted.add_counts(table.keys.view(np.float32), table.hits, table.misses, str(i % 2))
+            whole.add(scores, truth, str(i % 2))
+        for groups in (None, {"0"}):
+            one, two = counted.figures(groups), whole.figures(groups)
+            found, wanted = ([f.ap, f.f1_max, f.f1_threshold, f.auroc] for f in (one, two))
+            np.testing.assert_allclose(found, wanted, atol=1e-12)
+        for one, two in zip(counted.curve(), whole.curve(), strict=True):
+            np.testing.assert_array_equal(one, two)
 
 
 @given(SCORES, TRUTHS)
