@@ -105,10 +105,12 @@ def generator(config: Config, lexicon: Lexicon, runtime: GetRuntime) -> PromptGe
 def detector(config: Config, runtime: GetRuntime) -> Detector:
     """What finds regions."""
     settings = config.detector
-    if settings.name == "classical":
-        from iapas.embedded.classical import ClassicalDetector
+    if settings.embedded:
+        from iapas.embedded.compact.model import CompactModel
+        from iapas.embedded.detector import EmbeddedDetector
 
-        return ClassicalDetector(settings.work_size, settings.max_regions)
+        model = CompactModel(_own_weights(settings.model)) if settings.name == "embedded" else None
+        return EmbeddedDetector(settings.work_size, settings.max_regions, model)
     folder = _folder(config, settings.model)
     if settings.name == "sam3":
         from iapas.models.sam3 import Sam3Detector
@@ -194,6 +196,15 @@ def extractor(config: Config, runtime: GetRuntime) -> FeatureExtractor:
     from iapas.models import exemplars as methods
 
     return methods.extractor(config, runtime())
+
+
+def _own_weights(file: str) -> bytes | None:
+    """The ONNX file of a compact model of the user's own; None: the shipped one."""
+    try:
+        return Path(file).read_bytes() if file else None
+    except OSError as error:
+        hint = "scripts/train_compact.py writes such a file; leave detector.model out for the shipped one"
+        raise MissingError(f"detector.model {file!r} cannot be read: {error.strerror or error}", hint) from error
 
 
 def _folder(config: Config, model: str) -> Path:

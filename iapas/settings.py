@@ -114,7 +114,11 @@ class DetectorSettings(Section):
         256, ge=64, le=1024, description="classical, embedded: look at about this many pixels squared"
     )
     max_regions: int = Field(30, ge=1, le=1000, description="regions kept of an image or tile, the best ones")
-    model: str = Field("", description="models: a model's name (iapas models list), or its folder")
+    model: str = Field(
+        "",
+        description="models: a model's name (iapas models list), or its folder; "
+        "embedded: an ONNX file of your own in place of the shipped one",
+    )
     side: int = Field(
         352, ge=32, le=2048, multiple_of=16, description="clipseg: pictures are resized to this many pixels squared"
     )

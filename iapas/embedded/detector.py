@@ -75,11 +75,12 @@ class EmbeddedDetector:
             outline = outline_of(work, part)
         if outline is None:
             work = work_image(image, self.work_size)
-        sight = self.model(work) if self.model else None
+        surface = work
         if outline is not None:
             frame = inner
-            work = extend(work, outline)
-        maps = channels(work, outline)
+            surface = extend(work, outline)
+        maps = channels(surface, outline)
+        sight = self.model(work, maps) if self.model else None
         if sight:
             maps = replace(maps, maps={**maps.maps, "seen": standing_out(sight)})
         found, attributes = measure(candidates(maps), maps)

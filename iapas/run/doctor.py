@@ -159,7 +159,7 @@ def _probe(config: Config) -> dict[str, Any]:
     ``missing``: why the device that the config asks for cannot be had. In a process of its own: a broken driver can end
     the process that imports torch.
     """
-    used = {} if config.uses_models else {"used": "cpu: classical vision, float32"}
+    used = {} if config.uses_models else {"used": "cpu: OpenCV, float32"}
     if _told(lambda: importlib.util.find_spec("torch")) is None:
         return {**used, "torch": None}
     runs = config.uses_models and _told(registry.require_packages, "absent") != "absent"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from iapas.embedded.classical.channels import channels
 from iapas.embedded.compact.model import TERMS, CompactModel
 from iapas.embedded.compact.picture import cells, pixels, planes
 from iapas.errors import UsageError
@@ -16,7 +17,7 @@ from iapas.training.compact.bank import MOST_DEFECTS, Bank, make_bank
 torch = pytest.importorskip("torch")
 
 from iapas.training.compact import teaching  # noqa: E402
-from iapas.training.compact.batches import batch, draw_batch  # noqa: E402
+from iapas.training.compact.batches import Crop, batch, draw_batch  # noqa: E402
 from iapas.training.compact.export import greatest_difference, to_onnx  # noqa: E402
 from iapas.training.compact.network import CompactNet  # noqa: E402
 
@@ -45,7 +46,7 @@ def test_a_bank_goes_on_where_it_stopped_and_is_the_same(bank: Bank, tmp_path: P
     note.write_text(note.read_text().replace('"done": 12', '"done": 7'))
     whole.images[7:] = 0
     again = make_bank(tmp_path, 12, 64, seed=5)
-    assert np.array_equal(again.images, bank.images) and np.array_equal(again.labels, bank.labels)
+    assert np.array_equal(again.images, bank.images) and np.array_equal(again.fields, bank.fields)
     with pytest.raises(UsageError, match="another bank"):
         make_bank(tmp_path, 12, 64, seed=6)
 
@@ -74,7 +75,7 @@ def test_a_batch_says_where_the_defect_is_and_what(bank: Bank) -> None:
     labels[8:12, 8:12] = 1
     says = np.zeros((MOST_DEFECTS, len(TERMS)), np.int8)
     says[0, TERMS.index("dark")], says[0, TERMS.index("bright")] = 1, -1
-    given = batch([(np.full((32, 32, 3), 0.5, np.float32), labels, says)])
+    given = batch([Crop(np.full((32, 32, 3), 0.5, np.float32), np.zeros((7, 32, 32), np.float32), labels, says)])
     assert given.any[0].sum() == 16 and given.any[0, :, 2, 2].all()
     assert given.says[0, TERMS.index("dark")].sum() == 1 and given.says[0, TERMS.index("bright"), 2, 2] == -1
     assert (given.weight > 0).sum() == 1
@@ -101,6 +102,7 @@ def test_exported_it_says_what_torch_says(rarity: bool, bank: Bank) -> None:
     network.eval()
     onnx = to_onnx(network)
     assert greatest_difference(network, onnx, ((16, 16), (12, 20))) < 1e-3
-    sight = CompactModel(onnx)(bank.images[0, :50, :61].astype(np.float32) / 255)
+    work = bank.images[0, :50, :61].astype(np.float32) / 255
+    sight = CompactModel(onnx)(work, channels(work))
     assert sight.wrong.shape == (50, 61) and sight.terms.shape == (len(TERMS), 50, 61)
     assert np.isfinite(sight.wrong).all()

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from iapas.embedded.compact.picture import STRIDE, cells, pixels, planes
+from iapas.embedded.classical.channels import Channels
+from iapas.embedded.compact.picture import STRIDE, cells, fields, pixels, planes
 from iapas.embedded.words import ATTRIBUTES
 from iapas.types import FloatMap
 
@@ -40,13 +41,13 @@ class CompactModel:
         self._weights = weights
         self._network: cv2.dnn.Net | None = None
 
-    def __call__(self, work: FloatMap) -> Sight:
-        """Look at a picture, (h, w, 3) float32 RGB in 0..1, at its own resolution."""
+    def __call__(self, work: FloatMap, channels: Channels) -> Sight:
+        """Look at a picture, (h, w, 3) float32 RGB in 0..1, and at what classical vision has measured of it."""
         height, width = work.shape[:2]
         fitting = (max(1, round(width / STRIDE)) * STRIDE, max(1, round(height / STRIDE)) * STRIDE)
-        seen = work if fitting == (width, height) else _resized(work, fitting)
+        seen = _fitted(np.concatenate([planes(work), fields(channels)]), fitting)
         network = self._loaded()
-        network.setInput(cells(planes(seen))[None], "cells")
+        network.setInput(cells(seen)[None], "cells")
         wrong, terms, features = network.forward(list(OUTPUTS))  # OpenCV 5 gives all outputs or none
         whole = _resized(pixels(np.asarray(wrong[0], np.float32)), (width, height))
         named = [_resized(one, (width, height)) for one in terms[0]]
@@ -57,6 +58,11 @@ class CompactModel:
             data = self._weights or (files("iapas.embedded.compact") / FILE).read_bytes()
             self._network = cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
         return self._network
+
+
+def _fitted(stack: FloatMap, size: tuple[int, int]) -> FloatMap:
+    """(C, h, w) at ``size``, (width, height)."""
+    return stack if stack.shape[:0:-1] == size else np.stack([_resized(plane, size) for plane in stack])
 
 
 def _resized(field: npt.NDArray[Any], size: tuple[int, int]) -> FloatMap:

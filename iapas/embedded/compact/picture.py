@@ -5,17 +5,28 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from iapas.embedded.classical.channels import Channels
 from iapas.types import FloatMap
 
-CHANNELS = 5
+FIELDS = ("residual", "median", "rowcol", "texture", "line", "phase")  # of the classical detector's maps
+CHANNELS = 5 + len(FIELDS) + 1
 PATCH = 4  # pixels: side of the cells that the network computes on
 STRIDE = 16  # pixels: both sides must be multiples of it
 DETAIL = 8.0  # pixels: reach of the local mean and deviation
 LIGHT_FLOOR, DETAIL_FLOOR, COLOUR_SCALE = 4.0, 1.0, 12.0  # in units of L: 0..100
 
 
+def fields(channels: Channels) -> FloatMap:
+    """What classical vision has measured, (7, h, w) float32 in -4..4, in units of each map's noise.
+
+    A network that is given them need not learn to see a hairline or a broken pattern.
+    """
+    odd = channels.oddness - np.float32(np.median(channels.oddness[::2, ::2]))
+    return np.stack([_squashed(np.asarray(m, np.float32)) for m in (*(channels.maps[name] for name in FIELDS), odd)])
+
+
 def planes(work: FloatMap) -> FloatMap:
-    """The network's input, (5, h, w) float32, from a picture (h, w, 3) float32 RGB in 0..1.
+    """The picture itself, (5, h, w) float32 in -4..4, from (h, w, 3) float32 RGB in 0..1.
 
     Lightness and a, b less their medians, in robust deviations of the picture; lightness by its local mean and
     deviation; lightness as it is. So neither exposure nor contrast matters much, and faint defects come forward.

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from iapas import __version__
+from iapas.embedded.classical.channels import channels
+from iapas.embedded.compact.picture import FIELDS, fields
 from iapas.embedded.words import ATTRIBUTES
 from iapas.errors import UsageError
 from iapas.files.atomic import write_text
@@ -23,6 +25,7 @@ log = logging.getLogger("iapas")
 
 TERMS = tuple(ATTRIBUTES)
 MOST_DEFECTS = 6  # of one picture
+FIELD_SCALE = 31.0  # -4..4 in an int8
 CHUNK = 64  # pictures between two notes of how far it is
 
 Array = npt.NDArray[Any]
@@ -33,12 +36,14 @@ class Bank:
     """Memory-mapped arrays.
 
     ``images``: (N, S, S, 3) uint8 RGB. ``labels``: (N, S, S) uint8, 0 normal, k the k-th defect.
+    ``fields``: (N, 7, S, S) int8, what classical vision measures of each picture, in steps of 1 / FIELD_SCALE.
     ``says``: (N, MOST_DEFECTS, len(TERMS)) int8, 1 an attribute holds of the defect, -1 it does not, 0 not known.
     """
 
     images: Array
     labels: Array
     says: Array
+    fields: Array
 
 
 def make_bank(folder: Path, count: int, side: int, seed: int, processes: int = 1) -> Bank:
@@ -59,11 +64,13 @@ def make_bank(folder: Path, count: int, side: int, seed: int, processes: int = 1
         "images": (count, side, side, 3),
         "labels": (count, side, side),
         "says": (count, MOST_DEFECTS, len(TERMS)),
+        "fields": (count, len(FIELDS) + 1, side, side),
     }
-    maps = {name: _mapped(folder / f"{name}.npy", shape, name == "says", bool(done)) for name, shape in shapes.items()}
+    maps = {name: _mapped(folder / f"{name}.npy", shape, bool(done)) for name, shape in shapes.items()}
     if done < count:
-        for at, (image, labels, says) in enumerate(_generated(range(seed + done, seed + count), side, processes), done):
-            maps["images"][at], maps["labels"][at], maps["says"][at] = image, labels, says
+        for at, row in enumerate(_generated(range(seed + done, seed + count), side, processes), done):
+            for array, values in zip(maps.values(), row, strict=True):
+                array[at] = values
             if (at + 1) % CHUNK == 0 or at + 1 == count:
                 for array in maps.values():
                     array.flush()
@@ -72,12 +79,12 @@ def make_bank(folder: Path, count: int, side: int, seed: int, processes: int = 1
     return Bank(**maps)
 
 
-def _mapped(path: Path, shape: tuple[int, ...], signed: bool, there: bool) -> np.memmap[Any, Any]:
-    kind = np.int8 if signed else np.uint8
+def _mapped(path: Path, shape: tuple[int, ...], there: bool) -> np.memmap[Any, Any]:
+    kind = np.int8 if path.stem in ("says", "fields") else np.uint8
     return np.lib.format.open_memmap(path, "r+" if there else "w+", dtype=kind, shape=None if there else shape)
 
 
-def _generated(seeds: range, side: int, processes: int) -> Iterator[tuple[Array, Array, Array]]:
+def _generated(seeds: range, side: int, processes: int) -> Iterator[tuple[Array, ...]]:
     jobs = ((seed, side) for seed in seeds)
     if processes <= 1:
         yield from map(_one, jobs)
@@ -86,11 +93,17 @@ def _generated(seeds: range, side: int, processes: int) -> Iterator[tuple[Array,
         yield from pool.imap(_one, jobs, chunksize=16)
 
 
-def _one(job: tuple[int, int]) -> tuple[Array, Array, Array]:
+def _one(job: tuple[int, int]) -> tuple[Array, ...]:
     seed, side = job
     sample = draw(seed, (side, side))
     says = np.zeros((MOST_DEFECTS, len(TERMS)), np.int8)
     for k, defect in enumerate(sample.defects[:MOST_DEFECTS]):
         for name, holds in defect.attributes.items():
             says[k, TERMS.index(name)] = 1 if holds else -1
-    return sample.image, sample.labels, says
+    return sample.image, sample.labels, says, measured(sample.image)
+
+
+def measured(image: Array) -> Array:
+    """``Bank.fields`` of one picture, (H, W, 3) uint8 RGB: (7, H, W) int8."""
+    found = fields(channels(image.astype(np.float32) / np.float32(255)))
+    return np.asarray(np.rint(found * FIELD_SCALE), np.int8)

@@ -16,9 +16,10 @@ from iapas.training.compact.network import CompactNet, Conv
 
 
 def to_onnx(network: CompactNet) -> bytes:
-    """An ONNX file, "cells" (1, 80, h, w) in; "wrong" (1, 16, h, w), "terms" (1, T, h, w), "features" (1, C, h, w) out.
+    """An ONNX file: what OpenCV runs.
 
-    All float32; h and w are free multiples of 4.
+    In: "cells" (1, 192, h, w). Out: "wrong" (1, 16, h, w), "terms" (1, T, h, w), "features" (1, C, h, w). All float32; h
+    and w are any multiples of 4.
     """
     plain = _Answers(copy.deepcopy(network).cpu().eval())
     fold(plain)

@@ -73,7 +73,7 @@ def _down(narrow: int, wide: int) -> nn.Sequential:
 
 
 class CompactNet(nn.Module):  # type: ignore[misc]
-    """(N, 80, h, w) float32 of ``cells``, to logits: a defect at each of a cell's 16 pixels, and its attributes."""
+    """(N, 192, h, w) float32 of ``cells``, to logits: a defect at each of a cell's 16 pixels, and its attributes."""
 
     def __init__(self, terms: int, widths: tuple[int, int, int] = (32, 64, 128), rarity: bool = True) -> None:
         super().__init__()

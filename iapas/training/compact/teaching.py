@@ -19,7 +19,7 @@ from torch import nn
 from iapas.core.metrics import judge, rank_values
 from iapas.files.atomic import write_text
 from iapas.training.compact.bank import TERMS, Bank
-from iapas.training.compact.batches import Batch, batch, draw_batch
+from iapas.training.compact.batches import Batch, batch, draw_batch, whole
 from iapas.training.compact.network import CompactNet, Conv
 
 log = logging.getLogger("iapas")
@@ -121,11 +121,7 @@ def held_out_ap(network: CompactNet, bank: Bank, device: str, count: int = 200) 
     scores, truths = [], []
     first = len(bank.images) - HELD_OUT
     for at in range(first, first + min(count, HELD_OUT), 8):
-        rows = [
-            (np.asarray(bank.images[k], np.float32) / np.float32(255), bank.labels[k], bank.says[k])
-            for k in range(at, at + 8)
-        ]
-        given = batch(rows)
+        given = batch([whole(bank, k) for k in range(at, at + 8)])
         with torch.no_grad():
             wrong, *_ = network(torch.from_numpy(given.cells).to(device))
         scores.append(torch.sigmoid(wrong.float()).cpu().numpy())
