@@ -8,9 +8,9 @@ import pickle
 import numpy as np
 import pytest
 
-from iapas.embedded.detector import EmbeddedDetector
 from iapas.embedded.classical.channels import channels, work_image
 from iapas.embedded.classical.objects import find_part
+from iapas.embedded.detector import EmbeddedDetector
 from iapas.types import Phrase, Regions, crop_frame
 
 OBJECT = Phrase("part", "object")
