@@ -150,7 +150,7 @@ def run_maps(root: Path) -> RunMaps:
             kind="score maps of a run of iapas",
             made_with={key: run[key] for key in MADE_WITH},
             reading=Reading.model_validate(run["config"]["reading"]),
-            per_image=run["made_with"].get("detector.name") == "grounding-dino",
+            per_image=run["made_with"].get("detector.name") in ("grounding-dino", "grounding-dino-original"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{root} is not as a run leaves it: {error!r}", hint) from error

@@ -346,12 +346,16 @@ def test_nothing_is_overwritten_and_half_a_folder_is_no_folder(tmp_path, monkeyp
             convert(file, out)
     assert [path.name for path in (tmp_path / "used").iterdir()] == ["mine.txt"]
 
-    def full(*_):
-        raise OSError(28, "No space left on device")
+    from safetensors import SafetensorError
 
-    with monkeypatch.context() as patched, pytest.raises(OutputError, match="No space left on device"):
-        patched.setattr(checksums, "write_sums", full)
-        convert(file, tmp_path / "out")
+    for error in (OSError(28, "No space left on device"), SafetensorError("No space left on device (os error 28)")):
+
+        def full(*_, told=error):
+            raise told
+
+        with monkeypatch.context() as patched, pytest.raises(OutputError, match="No space left on device"):
+            patched.setattr(checksums, "write_sums", full)
+            convert(file, tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "cache") == ["in", "used"]
     (tmp_path / "empty").mkdir()
     assert convert(file, tmp_path / "empty").folder == tmp_path / "empty"

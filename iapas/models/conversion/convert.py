@@ -148,13 +148,15 @@ def _require_free(out: Path) -> None:
 @contextmanager
 def _whole(out: Path) -> Iterator[Path]:
     """A folder beside ``out`` that takes its place in the end; without a trace where that does not happen."""
+    from safetensors import SafetensorError
+
     part = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         part.mkdir(parents=True)
         yield part
         _require_free(out)
         part.replace(out)
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror or error}") from error
+    except (OSError, SafetensorError) as error:  # the latter for a full disk, too
+        raise OutputError(f"{out} cannot be written: {getattr(error, 'strerror', None) or error}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
