@@ -30,7 +30,7 @@ def test_pooled_tables_give_the_exact_figures(pairs):
 
 @given(st.lists(st.tuples(SCORES, TRUTHS), min_size=1, max_size=3))
 def test_a_pool_of_counts_is_one_of_pixels(pairs):
-    with PixelPool() as counted, PixelPool() as whole:
+    with PixelPool(hold=1) as counted, PixelPool() as whole:  # one spills to the disk
         for i, (scores, truth) in enumerate(pairs):
             table = table_of(scores, truth)
             counted.add_counts(table.keys.view(np.float32), table.hits, table.misses, str(i % 2))
