@@ -150,7 +150,7 @@ def _whole(out: Path) -> Iterator[Path]:
     """A folder beside ``out`` that takes its place in the end; without a trace where that does not happen."""
     from safetensors import SafetensorError
 
-    part = out.with_name(f".{out.name}.{os.getpid()}")
+    part = out.absolute().with_name(f".{out.absolute().name}.{os.getpid()}")
     try:
         part.mkdir(parents=True)
         yield part
