@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from iapas.embedded.compact.picture import PATCH, cells, planes
-from iapas.training.compact.bank import FIELD_SCALE, Array, Bank
+from iapas.training.compact.bank import FIELD_SCALE, TERMS, Array, Bank
 
+SMALLEST = 96  # pixels: side of the smallest part of a picture that a crop shows
+SMALL, LARGE = 0.003, 0.04  # of what is seen
 CENTRED = 0.8  # of the crops hold some of a defect, where the picture has one
 
 
@@ -42,23 +45,50 @@ class Crop(NamedTuple):
 
 
 def crop(bank: Bank, at: int, side: int, rng: np.random.Generator) -> Crop:
-    """A crop of one picture, turned and mirrored."""
+    """A part of one picture, SMALLEST pixels wide up to all of it, at ``side`` squared, turned and mirrored.
+
+    Enlarged parts make defects large, and surfaces soft: as in photographs taken from nearer.
+    """
     height, width = bank.labels.shape[1:]
-    y, x = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
-    if side < height and rng.random() < CENTRED and (wrong := np.flatnonzero(np.asarray(bank.labels[at]))).size:
+    most = min(height, width)
+    extent = round(float(np.exp(rng.uniform(np.log(min(SMALLEST, most)), np.log(most)))))
+    y, x = int(rng.integers(height - extent + 1)), int(rng.integers(width - extent + 1))
+    if extent < most and rng.random() < CENTRED and (wrong := np.flatnonzero(np.asarray(bank.labels[at]))).size:
         row, column = divmod(int(rng.choice(wrong)), width)
-        y = int(np.clip(row - rng.integers(side), 0, height - side))
-        x = int(np.clip(column - rng.integers(side), 0, width - side))
-    ys, xs = slice(y, y + side), slice(x, x + side)
-    image = np.asarray(bank.images[at, ys, xs], np.float32) / np.float32(255)
-    fields, labels = _fields(bank.fields[at, :, ys, xs]), np.asarray(bank.labels[at, ys, xs])
+        y = int(np.clip(row - rng.integers(extent), 0, height - extent))
+        x = int(np.clip(column - rng.integers(extent), 0, width - extent))
+    ys, xs = slice(y, y + extent), slice(x, x + extent)
+    image, labels = np.asarray(bank.images[at, ys, xs]), np.asarray(bank.labels[at, ys, xs])
+    fields = np.moveaxis(np.asarray(bank.fields[at, :, ys, xs]).view(np.uint8) ^ 128, 0, 2)  # resized as unsigned
+    if extent != side:
+        mode = cv2.INTER_AREA if extent > side else cv2.INTER_LINEAR
+        image, fields = cv2.resize(image, (side, side), interpolation=mode), _resized(fields, side, mode)
+        labels = cv2.resize(labels, (side, side), interpolation=cv2.INTER_NEAREST)
     turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
-    image, labels, fields = np.rot90(image, turns), np.rot90(labels, turns), np.rot90(fields, turns, (1, 2))
+    image, labels, fields = np.rot90(image, turns), np.rot90(labels, turns), np.rot90(fields, turns)
     if mirrored:
-        image, labels, fields = image[:, ::-1], labels[:, ::-1], fields[:, :, ::-1]
+        image, labels, fields = image[:, ::-1], labels[:, ::-1], fields[:, ::-1]
+    light = image.astype(np.float32) / np.float32(255)
     if rng.random() < 0.3:
-        image = image ** np.float32(np.exp(rng.normal(0, 0.3)))
-    return Crop(image, fields, labels, np.asarray(bank.says[at]))
+        light = light ** np.float32(np.exp(rng.normal(0, 0.3)))
+    given = (np.moveaxis(fields, 2, 0).astype(np.float32) - 128) / np.float32(FIELD_SCALE)
+    return Crop(light, given, labels, _sized(np.asarray(bank.says[at]), labels))
+
+
+def _resized(fields: Array, side: int, mode: int) -> Array:
+    """(h, w, 7) uint8 at ``side`` squared; OpenCV takes at most four channels at once."""
+    parts = [cv2.resize(np.ascontiguousarray(fields[..., k : k + 4]), (side, side), interpolation=mode) for k in (0, 4)]
+    return np.dstack(parts)
+
+
+def _sized(says: Array, labels: Array) -> Array:
+    """What is small and what is large depends on the part of the picture that is seen."""
+    says = says.copy()
+    share = np.bincount(labels.ravel(), minlength=len(says) + 1)[1 : len(says) + 1] / labels.size
+    there = (share > 0) & says.any(axis=1)
+    says[:, TERMS.index("small")] = np.where(there, np.where(share < SMALL, 1, -1), 0)
+    says[:, TERMS.index("large")] = np.where(there, np.where(share > LARGE, 1, -1), 0)
+    return says
 
 
 def whole(bank: Bank, at: int) -> Crop:

@@ -39,7 +39,7 @@ class Recipe:
     decay: float = 0.02
     pixels: int = 8 * 192 * 192
     """Pixels of a batch."""
-    sides: tuple[tuple[float, int], ...] = ((0.5, 128), (0.85, 192), (1.0, 256))
+    sides: tuple[tuple[float, int], ...] = ((0.3, 128), (0.8, 192), (1.0, 256))
     """Up to which share of the steps crops have which side."""
     widths: tuple[int, int, int] = (32, 64, 128)
     rarity: bool = True
