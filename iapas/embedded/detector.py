@@ -12,11 +12,11 @@ from iapas.embedded import words
 from iapas.embedded.classical.attributes import NAMES, measure
 from iapas.embedded.classical.candidates import Candidate, candidates
 from iapas.embedded.classical.channels import channels, work_image
-from iapas.embedded.classical.clusters import group, merge, pieces
+from iapas.embedded.classical.clusters import Cluster, group, merge, pieces
 from iapas.embedded.classical.objects import extend, find_part, outline_of
-from iapas.embedded.classical.scoring import logits, modulation, object_factor, sigmoid
-from iapas.embedded.compact.model import CompactModel
-from iapas.embedded.evidence import Evidence, joined, sharpened, standing_out, weigh
+from iapas.embedded.classical.scoring import RIM, logits, modulation, object_factor, sigmoid
+from iapas.embedded.compact.model import CompactModel, Sight
+from iapas.embedded.evidence import Evidence, chance, dealt, joined, standing_out, weigh
 from iapas.types import Phrase, Regions, crop_frame
 
 GAIN = 1.0  # on phi, in log odds: a right word helps, a wrong one must not blind
@@ -42,6 +42,7 @@ class Encoded:
     frame: tuple[int, int, int, int]  # what the work image shows: x0, y0, x1, y1 in pixels of the picture
     found: list[Candidate]
     measured: dict[str, np.ndarray]
+    sight: Sight | None  # what the compact model says, and what of it concerns the candidates
     evidence: Evidence | None
     logits: np.ndarray
     factor: np.ndarray  # share of each region's confidence that the object mask leaves
@@ -85,21 +86,18 @@ class EmbeddedDetector:
             maps = replace(maps, maps={**maps.maps, "seen": standing_out(sight)})
         found, attributes = measure(candidates(maps), maps)
         odds = logits(attributes, maps.regularity)
-        pixels = modulation(maps) if outline is None else np.ones(work.shape[:2], np.float32)
         evidence = weigh(found, sight) if sight else None
-        if sight and evidence:
-            odds = joined(odds, evidence)
-            pixels = pixels * sharpened(sight)
         return Encoded(
             size=(height, width),
             work=work.shape[:2],
             frame=frame,
             found=found,
             measured=dict(zip(NAMES, attributes.T, strict=True)),
+            sight=sight,
             evidence=evidence,
-            logits=odds,
+            logits=joined(odds, evidence) if evidence else odds,
             factor=object_factor(found, outline),
-            pixels=pixels,
+            pixels=modulation(maps) if outline is None else np.ones(work.shape[:2], np.float32),
             object=outline,
         )
 
@@ -121,7 +119,7 @@ class EmbeddedDetector:
         return Regions(one.size, np.array(boxes, np.float32), np.array(scores, np.float32), list(texts), tuple(crops))
 
     def _regions(self, one: Encoded, phrases: list[Phrase]) -> list[Part]:
-        if not one.found:
+        if not one.found and one.sight is None:
             return []
         told = one.evidence.terms if one.evidence else None
         fits = np.stack([words.fit(p.attributes, one.measured, told) for p in phrases])
@@ -130,16 +128,21 @@ class EmbeddedDetector:
         scores = sigmoid(one.logits + shift) * one.factor
         limit = WHOLE * _object_area(one)
         clusters = [merge(one.found, scores, members) for members in group(one.found, scores, self.max_regions)]
-        total = np.zeros(one.work, np.float32)
         for cluster in clusters:
             x0, y0, x1, y1 = cluster.box
             cluster.values *= one.pixels[y0:y1, x0:x1]
+        if one.sight:
+            wanted = [phrases[k].attributes for k in typed]
+            clusters = dealt(clusters, chance(one.sight, wanted, GAIN) * _inside(one), self.max_regions)
+        total = np.zeros(one.work, np.float32)
+        for cluster in clusters:
+            x0, y0, x1, y1 = cluster.box
             total[y0:y1, x0:x1] += cluster.values
         gain = _gain(total)
         parts: list[Part] = []
         for cluster in clusters:
             x0, y0, x1, y1 = cluster.box
-            name = phrases[int(fits[:, cluster.members[0]].argmax())].text
+            name = _name(cluster, phrases, fits, one)
             for box, piece in pieces(cluster.values * gain[y0:y1, x0:x1], cluster.box, limit):
                 best = float(piece.max())
                 if best > FAINTEST:
@@ -148,6 +151,21 @@ class EmbeddedDetector:
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+def _inside(one: Encoded) -> np.ndarray:
+    """(h, w) float32: what of the model's map counts; nothing outside the part, less where nothing stands out."""
+    within = one.pixels if one.object is None else cv2.erode(one.object, np.ones((2 * RIM + 1,) * 2, np.uint8))
+    return np.asarray(within, np.float32)
+
+
+def _name(cluster: Cluster, phrases: list[Phrase], fits: np.ndarray, one: Encoded) -> str:
+    """The phrase that fits best: by the cluster's leader, or by what the model says where it has none."""
+    if cluster.members or one.sight is None:
+        return phrases[int(fits[:, cluster.members[0]].argmax())].text
+    alone = weigh([Candidate(cluster.box, (cluster.values > 0).astype(np.uint8), 1, False)], one.sight).terms
+    told = [np.mean([alone[name][0] for name in phrase.attributes] or [0.0]) for phrase in phrases]
+    return phrases[int(np.argmax(told))].text
 
 
 def _gain(total: np.ndarray) -> np.ndarray:

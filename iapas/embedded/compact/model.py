@@ -25,8 +25,8 @@ class Sight:
     """What the network says of a picture.
 
     ``wrong``: (h, w) float32, log odds of a defect at each pixel.
-    ``terms``: (len(TERMS), h, w) float32, for each attribute the log odds that it holds of the defect, if there is one.
-    ``features``: about (h / 4, w / 4, C) float32, what both were read from.
+    ``terms``: (len(TERMS), h / 4, w / 4) float32, about: the log odds that an attribute holds of the defect, if any.
+    ``features``: (h / 4, w / 4, C) float32, about: what both were read from.
     """
 
     wrong: FloatMap
@@ -50,8 +50,7 @@ class CompactModel:
         network.setInput(cells(seen)[None], "cells")
         wrong, terms, features = network.forward(list(OUTPUTS))  # OpenCV 5 gives all outputs or none
         whole = _resized(pixels(np.asarray(wrong[0], np.float32)), (width, height))
-        named = [_resized(one, (width, height)) for one in terms[0]]
-        return Sight(whole, np.stack(named), np.ascontiguousarray(features[0].transpose(1, 2, 0)))
+        return Sight(whole, np.asarray(terms[0], np.float32), np.ascontiguousarray(features[0].transpose(1, 2, 0)))
 
     def _loaded(self) -> cv2.dnn.Net:
         if self._network is None:
