@@ -160,7 +160,7 @@ def named_by(config: Config, stages: Collection[int] = (1, 2)) -> list[Entry | P
         models.append(config.tagger.model)
     if 1 in stages and describe.generator == "llm" and not describe.prompt:
         models.append(config.generator.model)
-    if config.detector.name != "classical":  # in both
+    if not config.detector.embedded:  # in both
         models.append(config.detector.model)
     if 2 in stages and config.decoder.name != "none":
         models.append(config.decoder.model)

@@ -160,6 +160,7 @@ def values(models):
     return [f"detector.{name}={value}" for name, value in SETTINGS.items()] + [
         "decoder.model=sam-vit-base",
         f"models.root={models}",
+        "models.precision=fp32",
         "describe.prompt=scratch . rust",
     ]
 
