@@ -41,7 +41,9 @@ def check(config: Config, stages: Collection[int] = (2,)) -> None:
 
         model_folders(config, stages)
         packages.require(config)
-    elif config.run.device == "cuda":
+    elif config.detector.name == "compact":
+        _weights(config.detector.model)
+    if not config.uses_models and config.run.device == "cuda":
         raise MissingError(
             "--device cuda: the embedded default runs on the CPU alone", "leave --device out, or say cpu"
         )
@@ -109,7 +111,7 @@ def detector(config: Config, runtime: GetRuntime) -> Detector:
         from iapas.embedded.compact.model import CompactModel
         from iapas.embedded.detector import EmbeddedDetector
 
-        model = CompactModel(_own_weights(settings.model)) if settings.name == "embedded" else None
+        model = CompactModel(_weights(settings.model)) if settings.name == "compact" else None
         return EmbeddedDetector(settings.work_size, settings.max_regions, model)
     folder = _folder(config, settings.model)
     if settings.name == "sam3":
@@ -198,12 +200,12 @@ def extractor(config: Config, runtime: GetRuntime) -> FeatureExtractor:
     return methods.extractor(config, runtime())
 
 
-def _own_weights(file: str) -> bytes | None:
-    """The ONNX file of a compact model of the user's own; None: the shipped one."""
+def _weights(file: str) -> bytes:
+    """The ONNX file of a compact model."""
+    hint = "scripts/train_compact.py writes such a file; none is shipped"
     try:
-        return Path(file).read_bytes() if file else None
+        return Path(file).read_bytes()
     except OSError as error:
-        hint = "scripts/train_compact.py writes such a file; leave detector.model out for the shipped one"
         raise MissingError(f"detector.model {file!r} cannot be read: {error.strerror or error}", hint) from error
 
 

@@ -103,21 +103,21 @@ class GeneratorSettings(Section):
 class DetectorSettings(Section):
     """What finds regions."""
 
-    name: Literal["classical", "embedded", "grounding-dino", "grounding-dino-original", "sam3", "clipseg", "owlv2"] = (
+    name: Literal["classical", "compact", "grounding-dino", "grounding-dino-original", "sam3", "clipseg", "owlv2"] = (
         Field(
             "classical",
-            description="the detector; embedded: classical vision and the compact model; grounding-dino and owlv2 want a "
-            "mask decoder; -original: by the authors' own code",
+            description="the detector; compact: classical vision and a compact model of your own; grounding-dino and "
+            "owlv2 want a mask decoder; -original: by the authors' own code",
         )
     )
     work_size: int = Field(
-        256, ge=64, le=1024, description="classical, embedded: look at about this many pixels squared"
+        256, ge=64, le=1024, description="classical, compact: look at about this many pixels squared"
     )
     max_regions: int = Field(30, ge=1, le=1000, description="regions kept of an image or tile, the best ones")
     model: str = Field(
         "",
         description="models: a model's name (iapas models list), or its folder; "
-        "embedded: an ONNX file of your own in place of the shipped one",
+        "compact: the ONNX file that scripts/train_compact.py writes",
     )
     side: int = Field(
         352, ge=32, le=2048, multiple_of=16, description="clipseg: pictures are resized to this many pixels squared"
@@ -135,8 +135,8 @@ class DetectorSettings(Section):
 
     @property
     def embedded(self) -> bool:
-        """Whether it ships with the package: nothing to download, no torch, the CPU alone."""
-        return self.name in ("classical", "embedded")
+        """Whether OpenCV alone runs it: nothing to download, no torch, the CPU alone."""
+        return self.name in ("classical", "compact")
 
 
 class DecoderSettings(Section):

@@ -37,14 +37,14 @@ def weigh(found: list[Candidate], sight: Sight) -> Evidence:
     odds = np.clip(sight.wrong, FAINTEST, SUREST)
     stack = np.moveaxis(np.tanh(sight.terms / 2), 0, 2)
     rows, columns = stack.shape[:2]
-    step = odds.shape[0] / rows
+    down, across = odds.shape[0] / rows, odds.shape[1] / columns
     seen, terms = np.zeros(len(found)), np.zeros((len(found), len(TERMS)))
     for k, candidate in enumerate(found):
         x0, y0, x1, y1 = candidate.box
         seen[k] = cv2.mean(np.ascontiguousarray(odds[y0:y1, x0:x1]), candidate.mask)[0]
-        left, top = min(int(x0 / step), columns - 1), min(int(y0 / step), rows - 1)
-        right = max(left + 1, min(columns, round(x1 / step + 0.5)))
-        bottom = max(top + 1, min(rows, round(y1 / step + 0.5)))
+        left, top = min(int(x0 / across), columns - 1), min(int(y0 / down), rows - 1)
+        right = max(left + 1, min(columns, round(x1 / across + 0.5)))
+        bottom = max(top + 1, min(rows, round(y1 / down + 0.5)))
         size = (right - left, bottom - top)
         share = np.asarray(cv2.resize(candidate.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA))
         share = share + np.float32(1e-3)  # never nothing

@@ -1,9 +1,8 @@
-"""The network as it ships: an ONNX file, run by OpenCV."""
+"""The network as an ONNX file, run by OpenCV."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import cv2
@@ -13,11 +12,11 @@ import numpy.typing as npt
 from iapas.embedded.classical.channels import Channels
 from iapas.embedded.compact.picture import STRIDE, cells, fields, pixels, planes
 from iapas.embedded.words import ATTRIBUTES
+from iapas.errors import ConfigError
 from iapas.types import FloatMap
 
 TERMS = tuple(ATTRIBUTES)
-OUTPUTS = ("wrong", "terms", "features")
-FILE = "compact.onnx"
+OUTPUTS = ("wrong", "terms")
 
 
 @dataclass(frozen=True)
@@ -26,18 +25,16 @@ class Sight:
 
     ``wrong``: (h, w) float32, log odds of a defect at each pixel.
     ``terms``: (len(TERMS), h / 4, w / 4) float32, about: the log odds that an attribute holds of the defect, if any.
-    ``features``: (h / 4, w / 4, C) float32, about: what both were read from.
     """
 
     wrong: FloatMap
     terms: FloatMap
-    features: FloatMap
 
 
 class CompactModel:
     """Loaded when first asked. One thread at a time; a process of its own has its own."""
 
-    def __init__(self, weights: bytes | None = None) -> None:
+    def __init__(self, weights: bytes) -> None:
         self._weights = weights
         self._network: cv2.dnn.Net | None = None
 
@@ -48,14 +45,17 @@ class CompactModel:
         seen = _fitted(np.concatenate([planes(work), fields(channels)]), fitting)
         network = self._loaded()
         network.setInput(cells(seen)[None], "cells")
-        wrong, terms, features = network.forward(list(OUTPUTS))  # OpenCV 5 gives all outputs or none
+        wrong, terms = network.forward(list(OUTPUTS))
         whole = _resized(pixels(np.asarray(wrong[0], np.float32)), (width, height))
-        return Sight(whole, np.asarray(terms[0], np.float32), np.ascontiguousarray(features[0].transpose(1, 2, 0)))
+        return Sight(whole, np.asarray(terms[0], np.float32))
 
     def _loaded(self) -> cv2.dnn.Net:
         if self._network is None:
-            data = self._weights or (files("iapas.embedded.compact") / FILE).read_bytes()
-            self._network = cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
+            try:
+                self._network = cv2.dnn.readNetFromONNX(np.frombuffer(self._weights, np.uint8))
+            except cv2.error as error:
+                hint = "scripts/train_compact.py writes such a file"
+                raise ConfigError("detector.model is no ONNX file that OpenCV can read", hint) from error
         return self._network
 
 

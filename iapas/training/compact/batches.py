@@ -36,7 +36,7 @@ def draw_batch(bank: Bank, chosen: range, count: int, side: int, seed: tuple[int
 
 
 class Crop(NamedTuple):
-    """``image`` (s, s, 3) float32 in 0..1, ``fields`` (7, s, s) float32, ``labels`` (s, s) uint8, ``says`` of its defects."""
+    """Part of a picture: ``image`` (s, s, 3) float32 in 0..1, ``fields`` (7, s, s) float32, the rest as in Bank."""
 
     image: Array
     fields: Array

@@ -96,8 +96,8 @@ class CompactNet(nn.Module):  # type: ignore[misc]
         self.attributes = nn.Sequential(nn.Conv2d(fine, fine, 3, padding=1), nn.ReLU(), nn.Conv2d(fine, terms, 1))
         nn.init.constant_(self.any.bias, -4.0)  # defects are rare
 
-    def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Log odds (N, 16, h, w) and (N, terms, h, w), and what both were read from, (N, fine, h, w).
+    def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Log odds (N, 16, h, w) and (N, terms, h, w).
 
         And, for training alone, the log odds of a defect anywhere in 16 cells, (N, 1, h / 4, w / 4).
         """
@@ -106,7 +106,7 @@ class CompactNet(nn.Module):  # type: ignore[misc]
         coarse = self.deep(self.rare_coarse(self.coarse(self.to_coarse(middle))))
         middle = self.middle_again(middle + _twice(self.up_middle(coarse)))
         features = self.fine_again(fine + _twice(self.up_fine(middle)))
-        return self.any(features), self.attributes(features), features, self.hint(coarse)
+        return self.any(features), self.attributes(features), self.hint(coarse)
 
 
 def _twice(features: torch.Tensor) -> torch.Tensor:

@@ -161,7 +161,7 @@ def _losses(network: CompactNet, given: Batch, recipe: Recipe, device: str) -> t
     cells = torch.from_numpy(given.cells).to(device, memory_format=torch.channels_last)
     truth, says, weight = (torch.from_numpy(part).to(device) for part in given[1:])
     with torch.autocast(device, torch.bfloat16):
-        wrong, attributes, _, hint = network(cells)
+        wrong, attributes, hint = network(cells)
     wrong, attributes, hint = wrong.float(), attributes.float(), hint.float()
     entropy = nn.functional.binary_cross_entropy_with_logits(wrong, truth, reduction="none")
     chance = torch.sigmoid(wrong)

@@ -1,0 +1,107 @@
+"""What a compact model adds to the classical detector: regions of its own, surer ones, and names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from iapas import Segmenter
+from iapas.config import load_config
+from iapas.embedded.classical.channels import Channels
+from iapas.embedded.classical.clusters import Cluster
+from iapas.embedded.compact.model import TERMS, Sight
+from iapas.embedded.detector import EmbeddedDetector
+from iapas.embedded.evidence import FAINT, SHARE, chance, dealt
+from iapas.errors import ConfigError, MissingError
+from iapas.run.contents import contents
+from iapas.types import FloatMap, Phrase, Regions
+
+PLACE = (slice(60, 100), slice(140, 200))
+
+
+def picture() -> np.ndarray:
+    """Plain noise, (256, 256, 3) uint8."""
+    noise = np.random.default_rng(3).normal(128, 6, (256, 256, 1))
+    return np.clip(np.repeat(noise, 3, axis=2), 0, 255).astype(np.uint8)
+
+
+class Believer:
+    """A model that sees something foreign at PLACE, and nothing elsewhere."""
+
+    def __call__(self, work: FloatMap, channels: Channels) -> Sight:
+        wrong = np.full(work.shape[:2], -8, np.float32)
+        wrong[PLACE] = 4
+        terms = np.full((len(TERMS), 64, 64), -4, np.float32)
+        terms[TERMS.index("foreign")] = 4
+        return Sight(wrong, terms)
+
+
+def found(phrases: list[Phrase], model: Believer | None) -> Regions:
+    detector = EmbeddedDetector(model=model)  # type: ignore[arg-type]
+    return detector.detect(detector.encode([picture()]), phrases)[0]
+
+
+def score_map(regions: Regions) -> np.ndarray:
+    total = np.zeros(regions.size)
+    for box, score, crop in zip(regions.boxes.astype(int), regions.scores, regions.crops or (), strict=True):
+        x0, y0 = box[:2]
+        h, w = crop.shape
+        total[y0 : y0 + h, x0 : x0 + w] += score * crop / 255
+    return total
+
+
+def test_what_only_the_model_sees_becomes_a_region() -> None:
+    alone, both = (score_map(found([Phrase("defect", "lexicon")], model)) for model in (None, Believer()))
+    assert both[PLACE].mean() > 0.2 > alone[PLACE].mean()
+    outside = np.ones((256, 256), bool)
+    outside[PLACE] = False
+    assert both[outside].mean() < 0.05
+
+
+def test_it_is_named_by_what_the_model_says() -> None:
+    phrases = [Phrase("dark hole", "lexicon", ("dark", "compact")), Phrase("fibre", "lexicon", ("foreign",))]
+    regions = found(phrases, Believer())
+    best = int(
+        np.argmax([(b[2] - b[0]) * (b[3] - b[1]) * s for b, s in zip(regions.boxes, regions.scores, strict=True)])
+    )
+    assert regions.phrases[best] == "fibre"
+
+
+def test_typed_words_shift_what_the_model_adds() -> None:
+    sight = Believer()(np.zeros((256, 256, 3), np.float32), None)  # type: ignore[arg-type]
+    plain, right, wrong = (chance(sight, wanted, 1.0)[80, 170] for wanted in ([], [("foreign",)], [("dark",)]))
+    assert wrong < plain < right <= SHARE
+    assert chance(sight, [("dark",), ("foreign",)], 1.0)[80, 170] == right  # the phrase that fits best counts
+
+
+def test_pixels_go_to_the_cluster_that_lies_there_and_the_rest_to_new_ones() -> None:
+    cluster = Cluster([0], (10, 10, 20, 20), np.full((10, 10), 0.3, np.float32))
+    seen = np.zeros((64, 64), np.float32)
+    seen[15:25, 15:25] = 0.4  # reaches out of the cluster
+    seen[40:50, 40:50] = 0.2  # apart
+    seen[60, 60] = 0.4  # one pixel: noise
+    grown, own = dealt([cluster], seen, limit=30)
+    assert grown.box == (10, 10, 25, 25) and own.box == (40, 40, 50, 50)
+    total = np.zeros((64, 64), np.float32)
+    for c in (grown, own):
+        x0, y0, x1, y1 = c.box
+        total[y0:y1, x0:x1] += c.values
+    expected = seen.copy()
+    expected[10:20, 10:20] += 0.3
+    expected[60, 60] = 0
+    np.testing.assert_allclose(total, expected, atol=1e-6)
+    assert len(dealt([cluster], seen, limit=1)) == 1 and not dealt([], seen * 0 + FAINT / 2, 30)
+
+
+def test_the_config_asks_for_the_models_file(tmp_path: Path) -> None:
+    chosen = ["detector.name=compact", f"detector.model={tmp_path / 'no.onnx'}"]
+    with pytest.raises(MissingError, match=r"no\.onnx"):
+        Segmenter(load_config("embedded", chosen))
+    (tmp_path / "no.onnx").write_bytes(b"1")
+    before = contents(load_config("embedded", chosen))
+    (tmp_path / "no.onnx").write_bytes(b"2")
+    assert "detector.model" in before and contents(load_config("embedded", chosen)) != before
+    with pytest.raises(ConfigError, match="ONNX"):
+        Segmenter(load_config("embedded", chosen)).segment(picture())
