@@ -16,7 +16,7 @@ from iapas.embedded.classical.clusters import Cluster, group, merge, pieces
 from iapas.embedded.classical.objects import extend, find_part, outline_of
 from iapas.embedded.classical.scoring import RIM, logits, modulation, object_factor, sigmoid
 from iapas.embedded.compact.model import CompactModel, Sight
-from iapas.embedded.evidence import Evidence, chance, dealt, joined, standing_out, weigh
+from iapas.embedded.evidence import Evidence, chance, dealt, joined, standing_out, trusted, weigh
 from iapas.types import Phrase, Regions, crop_frame
 
 GAIN = 1.0  # on phi, in log odds: a right word helps, a wrong one must not blind
@@ -87,15 +87,16 @@ class EmbeddedDetector:
         found, attributes = measure(candidates(maps), maps)
         odds = logits(attributes, maps.regularity)
         evidence = weigh(found, sight) if sight else None
+        trust = 1 - maps.regularity  # of a regular pattern the model marks every element
         return Encoded(
             size=(height, width),
             work=work.shape[:2],
             frame=frame,
             found=found,
             measured=dict(zip(NAMES, attributes.T, strict=True)),
-            sight=sight,
+            sight=trusted(sight, trust) if sight else None,
             evidence=evidence,
-            logits=joined(odds, evidence) if evidence else odds,
+            logits=joined(odds, evidence, trust) if evidence else odds,
             factor=object_factor(found, outline),
             pixels=modulation(maps) if outline is None else np.ones(work.shape[:2], np.float32),
             object=outline,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -14,9 +14,9 @@ from iapas.embedded.classical.scoring import sigmoid
 from iapas.embedded.compact.model import TERMS, Sight
 from iapas.types import FloatMap
 
-SEEN, NEUTRAL = 0.3, -2.5  # what a region's log odds by the model add to those by classical vision, and where nothing
+SEEN, NEUTRAL = 0.2, -2.5  # what a region's log odds by the model add to those by classical vision, and where nothing
 FAINTEST, SUREST = -6.0, 3.0  # log odds: beyond, the model is no surer
-SHARE = 0.5  # of a pixel's chance that is added to the map
+SHARE = 0.3  # of a pixel's chance that is added to the map
 FAINT = 0.02  # of that: less is worth no region
 
 
@@ -57,10 +57,15 @@ def standing_out(sight: Sight) -> FloatMap:
     return np.asarray(np.maximum(sight.wrong - np.median(sight.wrong[::2, ::2]), 0), np.float32)
 
 
-def joined(odds: np.ndarray, evidence: Evidence) -> np.ndarray:
-    """Log odds of the candidates from both: (N,)."""
-    both: np.ndarray = odds + SEEN * (evidence.seen - NEUTRAL)
+def joined(odds: np.ndarray, evidence: Evidence, trust: float) -> np.ndarray:
+    """Log odds of the candidates from both: (N,). ``trust``: in the model, 0..1."""
+    both: np.ndarray = odds + trust * SEEN * (evidence.seen - NEUTRAL)
     return both
+
+
+def trusted(sight: Sight, trust: float) -> Sight:
+    """What the model says, less sure of a defect the less it is trusted, 0..1."""
+    return replace(sight, wrong=np.asarray(sight.wrong + np.log(max(trust, 1e-3)), np.float32))
 
 
 def chance(sight: Sight, wanted: Sequence[Sequence[str]], gain: float) -> FloatMap:

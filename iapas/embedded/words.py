@@ -52,13 +52,9 @@ _PHI: dict[str, Callable[[Measured], np.ndarray]] = {
 def fit(attributes: Sequence[str], measured: Measured, told: Measured | None = None) -> np.ndarray:
     """How well each region agrees with a phrase: the mean phi of its attributes, (N,); 0 without any.
 
-    ``told``: what a model says of the same attributes, -1..1; where both say something, their mean counts.
+    ``told``: what a model says of attributes, -1..1; it is heard where nothing is measured.
     """
-    total, known = np.zeros(len(measured["side"])), 0
-    for name in attributes:
-        views = [_PHI[name](measured)] if name in _PHI else []
-        views += [told[name]] if told and name in told else []
-        if views:
-            total = total + np.mean(views, axis=0)
-            known += 1
-    return total / max(1, known)
+    values = [_PHI[name](measured) for name in attributes if name in _PHI]
+    values += [told[name] for name in attributes if told and name in told and name not in _PHI]
+    mean: np.ndarray = np.mean(values, axis=0) if values else np.zeros(len(measured["side"]))
+    return mean

@@ -40,7 +40,8 @@ def read_checkpoint(file: Path, hint: str) -> dict[str, Any]:
             zipped = stream.read(4) == b"PK\3\4"  # the format that can be mapped, not read whole
         loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = told.split(". In PyTorch")[0]  # torch goes on to advise how to load it unsafely
         raise MissingError(f"{file} cannot be read as tensors alone: {reason}", hint) from error
     inner = (loaded.get(key) for key in _WRAPPERS) if isinstance(loaded, dict) else ()
     state = next((part for part in inner if isinstance(part, dict)), loaded)

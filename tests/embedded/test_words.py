@@ -48,9 +48,9 @@ def test_every_attribute_has_a_measure_and_stays_gentle() -> None:
         assert values.any() and (np.abs(values) <= 2).all()
 
 
-def test_what_a_model_says_counts_half_where_it_is_measured_too_and_whole_where_not() -> None:
+def test_a_model_is_heard_where_nothing_is_measured() -> None:
     measured, told = regions(side=(1, 1)), {"dark": np.array([1.0, -1.0]), "foreign": np.array([0.2, 0.9])}
-    assert words.fit(["dark"], measured, told).tolist() == [1.0, 0.0]
+    assert words.fit(["dark"], measured, told).tolist() == [1.0, 1.0]
     for name in SEEN_ALONE:
         assert not words.fit([name], measured).any()
     assert words.fit(["foreign"], measured, told).tolist() == [0.2, 0.9]

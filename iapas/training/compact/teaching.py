@@ -32,22 +32,22 @@ KEPT = 1e-3  # of each step in the running mean of weights that is exported
 class Recipe:
     """How the model is taught."""
 
-    steps: int = 5000
+    steps: int = 3000
     seed: int = 0
     rate: float = 6e-3
     """Of Muon, which moves the convolutions; of AdamW, which moves the rest, a third."""
     decay: float = 0.02
     pixels: int = 8 * 192 * 192
     """Pixels of a batch."""
-    sides: tuple[tuple[float, int], ...] = ((0.3, 128), (0.8, 192), (1.0, 256))
+    sides: tuple[tuple[float, int], ...] = ((1.0, 160),)
     """Up to which share of the steps crops have which side."""
     widths: tuple[int, int, int] = (32, 64, 128)
     rarity: bool = True
     focus: float = 1.0
     """Exponent of the focal loss; 0 is cross entropy."""
-    wrong: float = 3.0
+    wrong: float = 1.0
     """What a pixel of a defect counts, beside a normal one."""
-    dice: float = 0.5
+    dice: float = 0.0
     """Weight of the Dice loss."""
     terms: float = 0.5
     """Weight of the attributes."""
