@@ -167,7 +167,7 @@ def _bert(shape: Shape) -> Any:
             return [None] * layers
 
         def invert_attention_mask(self, _: Any) -> Any:
-            """Of decoders, which this is not."""
+            """The package keeps a reference to it, and calls it for decoders alone, which this is not."""
             raise NotImplementedError
 
     return Bert(config_of(shape).text_config)
