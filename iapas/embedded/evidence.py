@@ -1,47 +1,52 @@
-"""What the compact model says, brought together with the candidates of classical vision."""
+"""What the compact model says, brought together with what classical vision has found."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from iapas.embedded.classical.candidates import MIN_AREA, Candidate
 from iapas.embedded.classical.clusters import Cluster
-from iapas.embedded.classical.scoring import sigmoid
-from iapas.embedded.compact.model import TERMS, Sight
+from iapas.embedded.classical.scoring import RIM, sigmoid
+from iapas.embedded.classical.view import View, clusters, total
+from iapas.embedded.compact.model import TERMS, CompactModel
+from iapas.embedded.compact.picture import REGIONS, log_odds
+from iapas.embedded.words import MEASURED
 from iapas.types import FloatMap
 
-SEEN, NEUTRAL = 0.2, -2.5  # what a region's log odds by the model add to those by classical vision, and where nothing
-FAINTEST, SUREST = -6.0, 3.0  # log odds: beyond, the model is no surer
-SHARE = 0.3  # of a pixel's chance that is added to the map
-FAINT = 0.02  # of that: less is worth no region
+FAINT = 0.02  # of the map: less is worth no region of its own
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """Of N candidates.
+class Opinion:
+    """What the model says of a picture.
 
-    ``seen``: (N,) the mean log odds of a defect within each, FAINTEST..SUREST.
-    ``terms``: attribute -> (N,) in -1..1, how surely the attribute holds there.
+    ``change``: (h, w) float32, what it adds to the log odds of classical vision's score map at each pixel.
+    ``terms``: (len(TERMS), h / 4, w / 4) float32, log odds that an attribute holds of the defect, if any.
     """
 
-    seen: np.ndarray
-    terms: dict[str, np.ndarray]
+    change: FloatMap
+    terms: FloatMap
 
 
-def weigh(found: list[Candidate], sight: Sight) -> Evidence:
-    """Average what the model saw over each candidate."""
-    odds = np.clip(sight.wrong, FAINTEST, SUREST)
-    stack = np.moveaxis(np.tanh(sight.terms / 2), 0, 2)
+def opinion(seen: View, model: CompactModel) -> Opinion:
+    """Ask the model. Of a regular pattern it marks every element: the more regular, the less it is heard."""
+    sight = model(seen)
+    found = total(clusters(seen, 0.0, REGIONS), seen.work.shape[:2])
+    return Opinion((1 - seen.channels.regularity) * (sight.wrong - log_odds(found)), sight.terms)
+
+
+def told(said: Opinion, found: list[Candidate]) -> dict[str, np.ndarray]:
+    """Attribute -> (N,) in -1..1, how surely it holds of each candidate by what the model says."""
+    stack = np.moveaxis(np.tanh(said.terms / 2), 0, 2)
     rows, columns = stack.shape[:2]
-    down, across = odds.shape[0] / rows, odds.shape[1] / columns
-    seen, terms = np.zeros(len(found)), np.zeros((len(found), len(TERMS)))
+    down, across = said.change.shape[0] / rows, said.change.shape[1] / columns
+    terms = np.zeros((len(found), len(TERMS)))
     for k, candidate in enumerate(found):
         x0, y0, x1, y1 = candidate.box
-        seen[k] = cv2.mean(np.ascontiguousarray(odds[y0:y1, x0:x1]), candidate.mask)[0]
         left, top = min(int(x0 / across), columns - 1), min(int(y0 / down), rows - 1)
         right = max(left + 1, min(columns, round(x1 / across + 0.5)))
         bottom = max(top + 1, min(rows, round(y1 / down + 0.5)))
@@ -49,39 +54,34 @@ def weigh(found: list[Candidate], sight: Sight) -> Evidence:
         share = np.asarray(cv2.resize(candidate.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA))
         share = share + np.float32(1e-3)  # never nothing
         terms[k] = np.tensordot(share, stack[top:bottom, left:right], axes=2) / share.sum()
-    return Evidence(seen, {name: terms[:, k] for k, name in enumerate(TERMS)})
+    return {name: terms[:, k] for k, name in enumerate(TERMS)}
 
 
-def standing_out(sight: Sight) -> FloatMap:
-    """(h, w) float32 >= 0: how far each pixel's log odds lie above the picture's median; for candidates."""
-    return np.asarray(np.maximum(sight.wrong - np.median(sight.wrong[::2, ::2]), 0), np.float32)
+def corrected(
+    made: list[Cluster], seen: View, said: Opinion, wanted: Sequence[Sequence[str]], gain: float, limit: int
+) -> list[Cluster]:
+    """The clusters as the model would have them, and others that it alone has found; at most ``limit``.
 
-
-def joined(odds: np.ndarray, evidence: Evidence, trust: float) -> np.ndarray:
-    """Log odds of the candidates from both: (N,). ``trust``: in the model, 0..1."""
-    both: np.ndarray = odds + trust * SEEN * (evidence.seen - NEUTRAL)
-    return both
-
-
-def trusted(sight: Sight, trust: float) -> Sight:
-    """What the model says, less sure of a defect the less it is trusted, 0..1."""
-    return replace(sight, wrong=np.asarray(sight.wrong + np.log(max(trust, 1e-3)), np.float32))
-
-
-def chance(sight: Sight, wanted: Sequence[Sequence[str]], gain: float) -> FloatMap:
-    """(h, w) float32: what the model adds to the map at each pixel.
-
-    ``wanted``: the attributes of each phrase that the user has typed; the phrase that fits best shifts the log odds of
-    a pixel by up to ``gain``.
+    ``wanted``: the attributes of each phrase that the user has typed. Where no candidate lies, whose log odds words
+    have moved already, those that nobody measures move a pixel's by up to ``gain``; the phrase that fits best counts.
     """
-    odds = sight.wrong
-    named = [[TERMS.index(name) for name in names if name in TERMS] for names in wanted]
-    shifts = [np.tanh(sight.terms[some] / 2).mean(axis=0) for some in named if some]
+    before = total(made, seen.work.shape[:2])
+    odds = log_odds(before) + said.change
+    named = [[TERMS.index(name) for name in names if name not in MEASURED] for names in wanted]
+    shifts = [np.tanh(said.terms[some] / 2).mean(axis=0) for some in named if some]
+    apart = before < FAINT
     if shifts:
         height, width = odds.shape
-        best = np.asarray(np.max(shifts, axis=0), np.float32)
-        odds = odds + np.float32(gain) * cv2.resize(best, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(SHARE * sigmoid(odds), np.float32)
+        best = cv2.resize(np.asarray(np.max(shifts, axis=0), np.float32), (width, height))
+        odds = np.where(apart, odds + np.float32(gain) * best, odds)
+    after = np.asarray(sigmoid(odds), np.float32)
+    if seen.outline is not None:
+        after *= cv2.erode(seen.outline, np.ones((2 * RIM + 1,) * 2, np.uint8))
+    ratio = after / np.maximum(before, np.float32(1e-6))
+    for cluster in made:
+        x0, y0, x1, y1 = cluster.box
+        cluster.values *= ratio[y0:y1, x0:x1] * ~apart[y0:y1, x0:x1]
+    return dealt(made, np.where(apart, after, np.float32(0)), limit)
 
 
 def dealt(clusters: list[Cluster], seen: FloatMap, limit: int) -> list[Cluster]:

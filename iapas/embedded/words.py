@@ -49,12 +49,16 @@ _PHI: dict[str, Callable[[Measured], np.ndarray]] = {
 }
 
 
+MEASURED = frozenset(_PHI)
+"""The attributes that classical vision measures; a model's opinion of them was worse."""
+
+
 def fit(attributes: Sequence[str], measured: Measured, told: Measured | None = None) -> np.ndarray:
     """How well each region agrees with a phrase: the mean phi of its attributes, (N,); 0 without any.
 
     ``told``: what a model says of attributes, -1..1; it is heard where nothing is measured.
     """
-    values = [_PHI[name](measured) for name in attributes if name in _PHI]
-    values += [told[name] for name in attributes if told and name in told and name not in _PHI]
+    values = [_PHI[name](measured) for name in attributes if name in MEASURED]
+    values += [told[name] for name in attributes if told and name in told and name not in MEASURED]
     mean: np.ndarray = np.mean(values, axis=0) if values else np.zeros(len(measured["side"]))
     return mean

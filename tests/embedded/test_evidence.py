@@ -9,14 +9,15 @@ import pytest
 
 from iapas import Segmenter
 from iapas.config import load_config
-from iapas.embedded.classical.channels import Channels
 from iapas.embedded.classical.clusters import Cluster
+from iapas.embedded.classical.view import View, clusters, total, view
 from iapas.embedded.compact.model import TERMS, Sight
+from iapas.embedded.compact.picture import log_odds
 from iapas.embedded.detector import EmbeddedDetector
-from iapas.embedded.evidence import FAINT, SHARE, chance, dealt
+from iapas.embedded.evidence import FAINT, corrected, dealt, opinion
 from iapas.errors import ConfigError, MissingError
 from iapas.run.contents import contents
-from iapas.types import FloatMap, Phrase, Regions
+from iapas.types import Phrase, Regions
 
 PLACE = (slice(60, 100), slice(140, 200))
 
@@ -30,8 +31,8 @@ def picture() -> np.ndarray:
 class Believer:
     """A model that sees something foreign at PLACE, and nothing elsewhere."""
 
-    def __call__(self, work: FloatMap, channels: Channels) -> Sight:
-        wrong = np.full(work.shape[:2], -8, np.float32)
+    def __call__(self, seen: View) -> Sight:
+        wrong = np.full(seen.work.shape[:2], -8, np.float32)
         wrong[PLACE] = 4
         terms = np.full((len(TERMS), 64, 64), -4, np.float32)
         terms[TERMS.index("foreign")] = 4
@@ -70,10 +71,30 @@ def test_it_is_named_by_what_the_model_says() -> None:
 
 
 def test_typed_words_shift_what_the_model_adds() -> None:
-    sight = Believer()(np.zeros((256, 256, 3), np.float32), None)  # type: ignore[arg-type]
-    plain, right, wrong = (chance(sight, wanted, 1.0)[80, 170] for wanted in ([], [("foreign",)], [("dark",)]))
-    assert wrong < plain < right <= SHARE
-    assert chance(sight, [("dark",), ("foreign",)], 1.0)[80, 170] == right  # the phrase that fits best counts
+    seen = view(picture(), 256)
+    said = opinion(seen, Believer())  # type: ignore[arg-type]
+
+    def at_place(wanted: list[tuple[str, ...]]) -> float:
+        return float(total(corrected([], seen, said, wanted, 1.0, 30), (256, 256))[80, 170])
+
+    plain, right, wrong = (at_place(wanted) for wanted in ([], [("foreign",)], [("dark",)]))
+    assert wrong < plain < right
+    assert at_place([("dark",), ("foreign",)]) == right  # the phrase that fits best counts
+
+
+def test_a_model_that_agrees_changes_nothing() -> None:
+    image = picture()
+    image[30:50, 30:60] -= 60
+
+    class Agreeing:
+        def __call__(self, seen: View) -> Sight:
+            odds = log_odds(total(clusters(seen, 0.0, 30), seen.work.shape[:2]))
+            return Sight(odds, np.zeros((len(TERMS), 64, 64), np.float32))
+
+    alone, both = (EmbeddedDetector(model=model) for model in (None, Agreeing()))  # type: ignore[arg-type]
+    one, other = (score_map(d.detect(d.encode([image]), [Phrase("defect", "lexicon")])[0]) for d in (alone, both))
+    assert one[40, 45] > 0.5
+    np.testing.assert_allclose(np.where(one > FAINT, one, 0), other, atol=FAINT)
 
 
 def test_pixels_go_to_the_cluster_that_lies_there_and_the_rest_to_new_ones() -> None:

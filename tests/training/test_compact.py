@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iapas.embedded.classical.channels import channels
+from iapas.embedded.classical.view import view
 from iapas.embedded.compact.model import TERMS, CompactModel
 from iapas.embedded.compact.picture import cells, pixels, planes
 from iapas.errors import UsageError
@@ -75,7 +75,7 @@ def test_a_batch_says_where_the_defect_is_and_what(bank: Bank) -> None:
     labels[8:12, 8:12] = 1
     says = np.zeros((MOST_DEFECTS, len(TERMS)), np.int8)
     says[0, TERMS.index("dark")], says[0, TERMS.index("bright")] = 1, -1
-    given = batch([Crop(np.full((32, 32, 3), 0.5, np.float32), np.zeros((7, 32, 32), np.float32), labels, says)])
+    given = batch([Crop(np.full((32, 32, 3), 0.5, np.float32), np.zeros((8, 32, 32), np.float32), labels, says)])
     assert given.any[0].sum() == 16 and given.any[0, :, 2, 2].all()
     assert given.says[0, TERMS.index("dark")].sum() == 1 and given.says[0, TERMS.index("bright"), 2, 2] == -1
     assert (given.weight > 0).sum() == 1
@@ -102,7 +102,8 @@ def test_exported_it_says_what_torch_says(rarity: bool, bank: Bank) -> None:
     network.eval()
     onnx = to_onnx(network)
     assert greatest_difference(network, onnx, ((16, 16), (12, 20))) < 1e-3
-    work = bank.images[0, :50, :61].astype(np.float32) / 255
-    sight = CompactModel(onnx)(work, channels(work))
-    assert sight.wrong.shape == (50, 61) and sight.terms.shape == (len(TERMS), 12, 16)
+    seen = view(bank.images[0, :50, :61], 64)
+    sight = CompactModel(onnx)(seen)
+    assert sight.wrong.shape == seen.work.shape[:2] == (58, 71)
+    assert sight.terms.shape == (len(TERMS), 16, 16)
     assert np.isfinite(sight.wrong).all()

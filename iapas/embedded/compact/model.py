@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from iapas.embedded.classical.channels import Channels
+from iapas.embedded.classical.view import View
 from iapas.embedded.compact.picture import STRIDE, cells, fields, pixels, planes
 from iapas.embedded.words import ATTRIBUTES
 from iapas.errors import ConfigError
@@ -38,11 +38,11 @@ class CompactModel:
         self._weights = weights
         self._network: cv2.dnn.Net | None = None
 
-    def __call__(self, work: FloatMap, channels: Channels) -> Sight:
-        """Look at a picture, (h, w, 3) float32 RGB in 0..1, and at what classical vision has measured of it."""
-        height, width = work.shape[:2]
+    def __call__(self, view: View) -> Sight:
+        """Look at a picture and at what classical vision has found in it."""
+        height, width = view.work.shape[:2]
         fitting = (max(1, round(width / STRIDE)) * STRIDE, max(1, round(height / STRIDE)) * STRIDE)
-        seen = _fitted(np.concatenate([planes(work), fields(channels)]), fitting)
+        seen = _fitted(np.concatenate([planes(view.work), fields(view)]), fitting)
         network = self._loaded()
         network.setInput(cells(seen)[None], "cells")
         wrong, terms = network.forward(list(OUTPUTS))

@@ -5,24 +5,35 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from iapas.embedded.classical.channels import Channels
+from iapas.embedded.classical.view import View, clusters, total
 from iapas.types import FloatMap
 
 FIELDS = ("residual", "median", "rowcol", "texture", "line", "phase")  # of the classical detector's maps
-CHANNELS = 5 + len(FIELDS) + 1
+CHANNELS = 5 + len(FIELDS) + 2
 PATCH = 4  # pixels: side of the cells that the network computes on
 STRIDE = 16  # pixels: both sides must be multiples of it
 DETAIL = 8.0  # pixels: reach of the local mean and deviation
+CERTAIN = 0.995  # the map's log odds are those of CERTAIN at most
+REGIONS = 30  # of the map
 LIGHT_FLOOR, DETAIL_FLOOR, COLOUR_SCALE = 4.0, 1.0, 12.0  # in units of L: 0..100
 
 
-def fields(channels: Channels) -> FloatMap:
-    """What classical vision has measured, (7, h, w) float32 in -4..4, in units of each map's noise.
+def fields(seen: View) -> FloatMap:
+    """What classical vision has measured, (8, h, w) float32 in -4..4: maps in units of their noise, and its verdict.
 
-    A network that is given them need not learn to see a hairline or a broken pattern.
+    A network that is given them need not learn to see a hairline or a broken pattern; the last is the score map that
+    nobody's words have shifted, which the network corrects.
     """
-    odd = channels.oddness - np.float32(np.median(channels.oddness[::2, ::2]))
-    return np.stack([_squashed(np.asarray(m, np.float32)) for m in (*(channels.maps[name] for name in FIELDS), odd)])
+    maps = seen.channels
+    odd = maps.oddness - np.float32(np.median(maps.oddness[::2, ::2]))
+    measured = [_squashed(np.asarray(m, np.float32)) for m in (*(maps.maps[name] for name in FIELDS), odd)]
+    return np.stack([*measured, np.float32(0.75) * log_odds(total(clusters(seen, 0.0, REGIONS), seen.work.shape[:2]))])
+
+
+def log_odds(score_map: FloatMap) -> FloatMap:
+    """Of a score map, (h, w) float32 in 0..1; those of CERTAIN at most, of 1 - CERTAIN at least."""
+    chance = np.clip(score_map, 1 - CERTAIN, CERTAIN)
+    return np.asarray(np.log(chance / (1 - chance)), np.float32)
 
 
 def planes(work: FloatMap) -> FloatMap:

@@ -20,6 +20,8 @@ from iapas.types import BoolMap
 _TRIES = 6
 _LARGEST = 0.4
 """More of the picture than this is no defect any more."""
+_BUSIEST = 40.0
+"""Levels: a surface of greater deviation has parts of its own, on which a defect shows."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def _draw(rng: Rng, name: str, there: Place, camera: Camera, levels: Map, taken:
     noise = _noise(before, mask, camera)
     alpha = _visibility(rng, kind, before, mask, strength, noise)
     area = int(mask.sum())
-    if area < 3 or area > _LARGEST * taken.size or alpha * strength < max(3.0, 0.6 * noise):
+    if area < 3 or area > _LARGEST * taken.size or alpha * strength < _least(kind, before, mask, noise):
         return None
     if (taken[here] & mask).sum() > 0.1 * area:
         return None
@@ -113,14 +115,25 @@ def _noise(before: Map, mask: BoolMap, camera: Camera) -> float:
     return float(np.hypot(max(1.48 * np.median(np.abs(fine[outside])), spread), 0.7 * camera.noise))
 
 
-def _visibility(rng: Rng, kind: Kind, before: Map, mask: BoolMap, strength: float, noise: float) -> float:
-    """How much of the painted change is used, 0..1: mostly 0.6 to 4 times the deviation of the surface."""
-    if not kind.fades or rng.random() < 0.3 or strength <= 0:
-        return 1.0
+def _deviation(before: Map, mask: BoolMap, noise: float) -> float:
+    """Of the surface around the mask, in levels, with all that is coarser than the grain."""
     light = lightness(before)
     outside = light[~mask] if not mask.all() else light
-    deviation = float(np.hypot(min(25.0, outside.std()), noise))
-    wanted = max(4.0, deviation * between(rng, 0.6, 4.0))
+    return float(np.hypot(min(_BUSIEST, outside.std()), noise))
+
+
+def _least(kind: Kind, before: Map, mask: BoolMap, noise: float) -> float:
+    """The change in levels below which a person would not see it: what is smooth and wide is seen in more noise."""
+    if kind.smooth >= 1.5:
+        return max(4.0, 0.6 * noise)
+    return max(6.0, 1.1 * noise, 0.8 * _deviation(before, mask, noise))
+
+
+def _visibility(rng: Rng, kind: Kind, before: Map, mask: BoolMap, strength: float, noise: float) -> float:
+    """How much of the painted change is used, 0..1: mostly 0.8 to 5 times the deviation of the surface."""
+    if not kind.fades or rng.random() < 0.3 or strength <= 0:
+        return 1.0
+    wanted = max(6.0, _deviation(before, mask, noise) * between(rng, 0.8, 5.0))
     return min(1.0, wanted / strength)
 
 

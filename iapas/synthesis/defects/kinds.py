@@ -15,6 +15,9 @@ Where = Literal["part", "outline", "element"]
 PRINTED = ("print", "label", "name plate", "motif", "keypad")
 """Words in the name of a scene whose elements are ink."""
 
+BRITTLE = ("asphalt", "pavement", "concrete", "glaze", "tiles", "ground block")
+"""Surfaces on which cracks are what is wrong most often."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -44,8 +47,8 @@ _PRINT = {"print": True}
 _TEXTURE = {"texture": True}
 
 KINDS: dict[str, Kind] = {
-    "scratch": Kind(lines.scratch, ("scratch", "scratch mark", "line"), (0.045, 0.5), 1.7, smooth=0.5),
-    "crack": Kind(lines.crack, ("crack", "fracture", "hairline crack"), (0.05, 0.55), 1.5, smooth=0.4),
+    "scratch": Kind(lines.scratch, ("scratch", "scratch mark", "line"), (0.06, 0.5), 1.7, smooth=0.5),
+    "crack": Kind(lines.crack, ("crack", "fracture", "hairline crack"), (0.08, 0.55), 1.5, smooth=0.4),
     "network": Kind(lines.network, ("network of cracks", "crazing", "alligator cracks"), (0.1, 0.4), 0.35, smooth=0.6),
     "cut": Kind(lines.cut, ("cut", "tear", "slit"), (0.04, 0.22), 0.6, smooth=0.6),
     "streaks": Kind(lines.streaks, ("inclusion", "streak", "streaks"), (0.03, 0.35), 0.9, smooth=0.8),
@@ -238,6 +241,8 @@ def likely(scene_kind: str, elements: bool, parts: bool) -> tuple[list[str], lis
             weight *= 2.0 if printed == ("print" in name) else 1.0
         if name == "ink blot":
             weight *= 4 if on_print(scene_kind) else 1
+        if name in ("crack", "network") and scene_kind in BRITTLE:
+            weight *= 3
         if kind.where == "outline":
             weight *= 2.0 if parts else 0.6
         if name in ("bent",) and not parts:

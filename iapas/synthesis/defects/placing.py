@@ -17,6 +17,10 @@ _ON_THE_RIM = 0.12
 """How many of the defects that may lie anywhere on a part lie across its rim: cracks that begin there, worn edges."""
 
 
+_NEARER = 2.5
+"""How much larger defects are on a surface that fills the picture than on a part of which all is seen."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A window (top, left, bottom, right) and what lies in it."""
@@ -47,6 +51,8 @@ def place(rng: Rng, scene: Scene, kind: Kind, radius: float | None = None) -> Pl
         return _at_element(rng, scene, size)
     if radius is None:
         radius = between(rng, *kind.radius) * _extent(scene, size)
+        if scene.part is None:  # a surface is photographed from as near as its defects ask for
+            radius = min(radius * between(rng, 1, _NEARER), max(radius, kind.radius[1] * min(size)))
     radius = max(radius, 1.5)
     on_rim = kind.where == "outline" or (scene.part is not None and rng.random() < _ON_THE_RIM)
     centre = _on_outline(rng, scene, size) if on_rim else _on_part(rng, scene.part, size)

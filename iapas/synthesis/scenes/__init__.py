@@ -7,7 +7,7 @@ from iapas.synthesis.scenes.objects import PARTS
 from iapas.synthesis.scenes.surfaces import SURFACES
 from iapas.synthesis.texture import Rng
 
-_SHARE_OF_SURFACES = 0.55
+_SHARE_OF_SURFACES = 0.65
 _MORE_OFTEN = {
     "ground block": 2.0,
     "strip steel": 2.0,

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from iapas import __version__
-from iapas.embedded.classical.channels import channels
+from iapas.embedded.classical.view import view
 from iapas.embedded.compact.picture import FIELDS, fields
 from iapas.embedded.words import ATTRIBUTES
 from iapas.errors import UsageError
@@ -26,6 +27,7 @@ log = logging.getLogger("iapas")
 TERMS = tuple(ATTRIBUTES)
 MOST_DEFECTS = 6  # of one picture
 FIELD_SCALE = 31.0  # -4..4 in an int8
+SHADING = ("uneven",)  # kinds that are not taught: sound surfaces are as unevenly lit
 CHUNK = 64  # pictures between two notes of how far it is
 
 Array = npt.NDArray[Any]
@@ -36,7 +38,7 @@ class Bank:
     """Memory-mapped arrays.
 
     ``images``: (N, S, S, 3) uint8 RGB. ``labels``: (N, S, S) uint8, 0 normal, k the k-th defect.
-    ``fields``: (N, 7, S, S) int8, what classical vision measures of each picture, in steps of 1 / FIELD_SCALE.
+    ``fields``: (N, 8, S, S) int8, what classical vision measures of each picture, in steps of 1 / FIELD_SCALE.
     ``says``: (N, MOST_DEFECTS, len(TERMS)) int8, 1 an attribute holds of the defect, -1 it does not, 0 not known.
     """
 
@@ -64,7 +66,7 @@ def make_bank(folder: Path, count: int, side: int, seed: int, processes: int = 1
         "images": (count, side, side, 3),
         "labels": (count, side, side),
         "says": (count, MOST_DEFECTS, len(TERMS)),
-        "fields": (count, len(FIELDS) + 1, side, side),
+        "fields": (count, len(FIELDS) + 2, side, side),
     }
     maps = {name: _mapped(folder / f"{name}.npy", shape, bool(done)) for name, shape in shapes.items()}
     if done < count:
@@ -96,14 +98,32 @@ def _generated(seeds: range, side: int, processes: int) -> Iterator[tuple[Array,
 def _one(job: tuple[int, int]) -> tuple[Array, ...]:
     seed, side = job
     sample = draw(seed, (side, side))
+    image, labels, found = measured(sample.image, sample.labels)
     says = np.zeros((MOST_DEFECTS, len(TERMS)), np.int8)
     for k, defect in enumerate(sample.defects[:MOST_DEFECTS]):
+        if defect.kind in SHADING:
+            labels[labels == k + 1] = 0
+            continue
         for name, holds in defect.attributes.items():
             says[k, TERMS.index(name)] = 1 if holds else -1
-    return sample.image, sample.labels, says, measured(sample.image)
+    return image, labels, says, found
 
 
-def measured(image: Array) -> Array:
-    """``Bank.fields`` of one picture, (H, W, 3) uint8 RGB: (7, H, W) int8."""
-    found = fields(channels(image.astype(np.float32) / np.float32(255)))
-    return np.asarray(np.rint(found * FIELD_SCALE), np.int8)
+def measured(image: Array, labels: Array) -> tuple[Array, Array, Array]:
+    """A square picture (S, S, 3) uint8 RGB as the network will see it, its labels, and ``Bank.fields`` of it.
+
+    Of a part on a plain ground the network sees the part alone, here made square.
+    """
+    side = len(labels)
+    seen = view(image, side)
+    x0, y0, x1, y1 = seen.frame
+    found = np.stack([_square(field, side, cv2.INTER_LINEAR) for field in fields(seen)])
+    return (
+        _square(np.rint(seen.work * 255).astype(np.uint8), side, cv2.INTER_LINEAR),
+        _square(labels[y0:y1, x0:x1], side, cv2.INTER_NEAREST),
+        np.asarray(np.rint(found * FIELD_SCALE), np.int8),
+    )
+
+
+def _square(field: Array, side: int, how: int) -> Array:
+    return field if field.shape[:2] == (side, side) else cv2.resize(field, (side, side), interpolation=how)

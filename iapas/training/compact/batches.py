@@ -18,15 +18,17 @@ CENTRED = 0.8  # of the crops hold some of a defect, where the picture has one
 class Batch(NamedTuple):
     """What goes in, and what should come out.
 
-    ``cells``: (N, 192, h, w) float32. ``any``: (N, 16, h, w) float32, 0 or 1.
+    ``cells``: (N, CHANNELS * 16, h, w) float32. ``any``: (N, 16, h, w) float32, 0 or 1.
     ``says``: (N, T, h, w) int8, 1 the attribute holds, -1 it does not, 0 not known.
     ``weight``: (N, 1, h, w) float32, what a cell counts for its attributes: each defect counts the same.
+    ``share``: (N, 16, h, w) float32 in 0..1, of the crop that the defect covers to which a pixel belongs; 0 elsewhere.
     """
 
     cells: Array
     any: Array
     says: Array
     weight: Array
+    share: Array
 
 
 def draw_batch(bank: Bank, chosen: range, count: int, side: int, seed: tuple[int, ...]) -> Batch:
@@ -36,7 +38,7 @@ def draw_batch(bank: Bank, chosen: range, count: int, side: int, seed: tuple[int
 
 
 class Crop(NamedTuple):
-    """Part of a picture: ``image`` (s, s, 3) float32 in 0..1, ``fields`` (7, s, s) float32, the rest as in Bank."""
+    """Part of a picture: ``image`` (s, s, 3) float32 in 0..1, ``fields`` (8, s, s) float32, the rest as in Bank."""
 
     image: Array
     fields: Array
@@ -76,7 +78,7 @@ def crop(bank: Bank, at: int, side: int, rng: np.random.Generator) -> Crop:
 
 
 def _resized(fields: Array, side: int, mode: int) -> Array:
-    """(h, w, 7) uint8 at ``side`` squared; OpenCV takes at most four channels at once."""
+    """(h, w, 8) uint8 at ``side`` squared; OpenCV takes at most four channels at once."""
     parts = [cv2.resize(np.ascontiguousarray(fields[..., k : k + 4]), (side, side), interpolation=mode) for k in (0, 4)]
     return np.dstack(parts)
 
@@ -107,7 +109,7 @@ def _fields(stored: Array) -> Array:
     return np.asarray(stored, np.float32) / np.float32(FIELD_SCALE)
 
 
-def _targets(one: Crop) -> tuple[Array, Array, Array, Array]:
+def _targets(one: Crop) -> tuple[Array, ...]:
     labels, says = np.ascontiguousarray(one.labels), one.says
     wrong = cells((labels > 0).astype(np.float32)[None])
     # a cell belongs to the defect that has most of its pixels
@@ -119,4 +121,6 @@ def _targets(one: Crop) -> tuple[Array, Array, Array, Array]:
     areas = np.maximum([(labels == k + 1).sum() for k in range(len(says))], 1)
     weight = (share / areas[owner])[None].astype(np.float32) * (height * width / PATCH**2 / 64)
     given = np.concatenate([planes(np.ascontiguousarray(one.image)), one.fields])
-    return cells(given), wrong, said, weight
+    covered = np.bincount(labels.ravel(), minlength=len(says) + 1).astype(np.float32) / labels.size
+    covered[0] = 0
+    return cells(given), wrong, said, weight, cells(covered[labels][None])

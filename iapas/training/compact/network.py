@@ -7,6 +7,8 @@ from torch import nn
 
 from iapas.embedded.compact.picture import CHANNELS, PATCH
 
+STEADY = 0.2  # of what a cell says its gains are: they multiply large values, and would shake the rest
+
 
 class Conv(nn.Module):  # type: ignore[misc]
     """A convolution whose weight is a matrix, (out, in * k * k): Muon orthogonalises matrices."""
@@ -73,7 +75,7 @@ def _down(narrow: int, wide: int) -> nn.Sequential:
 
 
 class CompactNet(nn.Module):  # type: ignore[misc]
-    """(N, 192, h, w) float32 of ``cells``, to logits: a defect at each of a cell's 16 pixels, and its attributes."""
+    """From ``cells``, (N, CHANNELS * 16, h, w) float32, to logits: a defect at each of 16 pixels, and attributes."""
 
     def __init__(self, terms: int, widths: tuple[int, int, int] = (32, 64, 128), rarity: bool = True) -> None:
         super().__init__()
@@ -94,7 +96,12 @@ class CompactNet(nn.Module):  # type: ignore[misc]
         self.fine_again = nn.Sequential(Block(fine), Block(fine))
         self.any = nn.Conv2d(fine, PATCH * PATCH, 3, padding=1)
         self.attributes = nn.Sequential(nn.Conv2d(fine, fine, 3, padding=1), nn.ReLU(), nn.Conv2d(fine, terms, 1))
-        nn.init.constant_(self.any.bias, -4.0)  # defects are rare
+        self.gains = nn.Conv2d(fine, 2 * CHANNELS, 3, padding=1, bias=False)
+        self.usual = nn.Parameter(torch.zeros(1, 2 * CHANNELS, 1, 1))
+        for start in (self.any.weight, self.any.bias, self.gains.weight):
+            nn.init.zeros_(start)  # at first it agrees with classical vision, whose verdict comes last
+        with torch.no_grad():
+            self.usual[0, CHANNELS - 1], self.usual[0, -1] = 1, -1
 
     def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Log odds (N, 16, h, w) and (N, terms, h, w).
@@ -106,7 +113,13 @@ class CompactNet(nn.Module):  # type: ignore[misc]
         coarse = self.deep(self.rare_coarse(self.coarse(self.to_coarse(middle))))
         middle = self.middle_again(middle + _twice(self.up_middle(coarse)))
         features = self.fine_again(fine + _twice(self.up_fine(middle)))
-        return self.any(features), self.attributes(features), self.hint(coarse)
+        gains = self.usual + STEADY * self.gains(features)
+        wrong = self.any(features)
+        for k in range(CHANNELS):  # sharp: a pixel's own values count, above 0 and below, as its cell sees fit
+            own = cells[:, k * PATCH * PATCH : (k + 1) * PATCH * PATCH]
+            wrong = wrong + gains[:, k : k + 1] * torch.relu(own)
+            wrong = wrong + gains[:, CHANNELS + k : CHANNELS + k + 1] * torch.relu(-own)
+        return wrong, self.attributes(features), self.hint(coarse)
 
 
 def _twice(features: torch.Tensor) -> torch.Tensor:

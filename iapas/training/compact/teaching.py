@@ -25,6 +25,7 @@ from iapas.training.compact.network import CompactNet, Conv
 log = logging.getLogger("iapas")
 
 HELD_OUT = 400  # the bank's last pictures: never trained on
+USUAL, BOUNDS = 0.01, (0.4, 6.0)  # of a crop: a defect whose pixels count 1; what a pixel may count
 KEPT = 1e-3  # of each step in the running mean of weights that is exported
 
 
@@ -35,7 +36,7 @@ class Recipe:
     steps: int = 3000
     seed: int = 0
     rate: float = 6e-3
-    """Of Muon, which moves the convolutions; of AdamW, which moves the rest, a third."""
+    """Of Muon, which moves the convolutions; of AdamW, which moves the rest, a tenth."""
     decay: float = 0.02
     pixels: int = 8 * 192 * 192
     """Pixels of a batch."""
@@ -45,8 +46,9 @@ class Recipe:
     rarity: bool = True
     focus: float = 1.0
     """Exponent of the focal loss; 0 is cross entropy."""
-    wrong: float = 1.0
-    """What a pixel of a defect counts, beside a normal one."""
+    even: float = 0.6
+    """0: a pixel of a large defect counts as much as one of a small one; 1: a large defect counts as much as a small
+    one. Without it the few large, soft ones are all that is learnt."""
     dice: float = 0.0
     """Weight of the Dice loss."""
     terms: float = 0.5
@@ -159,7 +161,7 @@ def _ahead(bank: Bank, recipe: Recipe, begin: int) -> Iterator[tuple[int, Batch]
 
 def _losses(network: CompactNet, given: Batch, recipe: Recipe, device: str) -> tuple[torch.Tensor, ...]:
     cells = torch.from_numpy(given.cells).to(device, memory_format=torch.channels_last)
-    truth, says, weight = (torch.from_numpy(part).to(device) for part in given[1:])
+    truth, says, weight, share = (torch.from_numpy(part).to(device) for part in given[1:])
     with torch.autocast(device, torch.bfloat16):
         wrong, attributes, hint = network(cells)
     wrong, attributes, hint = wrong.float(), attributes.float(), hint.float()
@@ -167,7 +169,8 @@ def _losses(network: CompactNet, given: Batch, recipe: Recipe, device: str) -> t
     chance = torch.sigmoid(wrong)
     if recipe.focus:
         entropy = entropy * (1 - torch.exp(-entropy)) ** recipe.focus
-    entropy = entropy * (1 + (recipe.wrong - 1) * truth)
+    counts = (USUAL / torch.clamp(share, min=1e-4)) ** recipe.even
+    entropy = entropy * torch.where(share > 0, torch.clamp(counts, *BOUNDS), 1.0)
     overlap, both = (chance * truth).sum((1, 2, 3)), (chance + truth).sum((1, 2, 3))
     has = truth.amax((1, 2, 3))
     dice = (has * (1 - 2 * overlap / (both + 1))).sum() / (has.sum() + 1)
@@ -176,7 +179,7 @@ def _losses(network: CompactNet, given: Batch, recipe: Recipe, device: str) -> t
     said = (terms * known).sum() / (known.sum() + 1)
     there = nn.functional.max_pool2d(truth.amax(1, keepdim=True), 4)
     somewhere = nn.functional.binary_cross_entropy_with_logits(hint, there)
-    return 10 * entropy.mean(), recipe.dice * dice, recipe.terms * said, recipe.hint * somewhere
+    return 30 * entropy.mean(), recipe.dice * dice, recipe.terms * said, recipe.hint * somewhere
 
 
 def _optimisers(network: CompactNet, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
@@ -185,7 +188,7 @@ def _optimisers(network: CompactNet, recipe: Recipe) -> dict[str, torch.optim.Op
     apart = {id(matrix) for matrix in matrices}
     rest = [p for p in network.parameters() if id(p) not in apart]
     muon = torch.optim.Muon(matrices, recipe.rate, weight_decay=recipe.decay, adjust_lr_fn="match_rms_adamw")
-    both = {"muon": muon, "adamw": torch.optim.AdamW(rest, recipe.rate / 3, weight_decay=0.0)}
+    both = {"muon": muon, "adamw": torch.optim.AdamW(rest, recipe.rate / 10, weight_decay=0.0)}
     for optimiser in both.values():
         for group in optimiser.param_groups:
             group["initial_lr"] = group["lr"]
