@@ -41,7 +41,7 @@ def check(config: Config, stages: Collection[int] = (2,)) -> None:
 
         model_folders(config, stages)
         packages.require(config)
-    elif config.detector.name == "compact":
+    elif config.detector.embedded and config.detector.model:
         _weights(config.detector.model)
     if not config.uses_models and config.run.device == "cuda":
         raise MissingError(
@@ -200,12 +200,12 @@ def extractor(config: Config, runtime: GetRuntime) -> FeatureExtractor:
     return methods.extractor(config, runtime())
 
 
-def _weights(file: str) -> bytes:
-    """The ONNX file of a compact model."""
-    hint = "scripts/train_compact.py writes such a file; none is shipped"
+def _weights(file: str) -> bytes | None:
+    """The ONNX file of a compact model of the user's own; None: the shipped one."""
     try:
-        return Path(file).read_bytes()
+        return Path(file).read_bytes() if file else None
     except OSError as error:
+        hint = "scripts/train_compact.py writes such a file; leave detector.model out for the shipped one"
         raise MissingError(f"detector.model {file!r} cannot be read: {error.strerror or error}", hint) from error
 
 

@@ -106,8 +106,8 @@ class DetectorSettings(Section):
     name: Literal["classical", "compact", "grounding-dino", "grounding-dino-original", "sam3", "clipseg", "owlv2"] = (
         Field(
             "classical",
-            description="the detector; compact: classical vision and a compact model of your own; grounding-dino and "
-            "owlv2 want a mask decoder; -original: by the authors' own code",
+            description="the detector; compact: classical vision and the compact model; grounding-dino and owlv2 want "
+            "a mask decoder; -original: by the authors' own code",
         )
     )
     work_size: int = Field(
@@ -117,7 +117,7 @@ class DetectorSettings(Section):
     model: str = Field(
         "",
         description="models: a model's name (iapas models list), or its folder; "
-        "compact: the ONNX file that scripts/train_compact.py writes",
+        "compact: an ONNX file of your own (scripts/train_compact.py) in place of the shipped one",
     )
     side: int = Field(
         352, ge=32, le=2048, multiple_of=16, description="clipseg: pictures are resized to this many pixels squared"

@@ -1,25 +1,28 @@
 """Measure the embedded default on the visible sets, and write the tables of docs/benchmarks.md.
 
-    python scripts/bench_embedded.py --data DIR [--sets MTD CrackForest ...] [--limit N] [--out docs/benchmarks.md]
-        [--set detector.name=compact --set detector.model=FILE]
+    python scripts/bench_embedded.py --data DIR [--sets MTD CrackForest ...] [--limit N] [--seeds FILE FILE ...]
+        [--out docs/benchmarks.md]
 
-Through the public path (``Segmenter``), with the default lexicon, and again with the class's words typed by a user.
+Through the public path (``Segmenter``), with the default lexicon, and again with the class's words typed by a user:
+classical vision alone, the compact model alone (its map as it is), and both. ``--seeds``: compact models of the same
+recipe and other seeds, each in place of the shipped one, on at most 100 images of a set.
 The pictures belong to others, and are not part of this project; docs/benchmarks.md says which they are.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import platform
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"  # before NumPy is imported: figures are for one thread
@@ -29,17 +32,24 @@ import numpy as np  # noqa: E402
 from benchmark_page import write_section  # noqa: E402
 
 from iapas import Segmenter  # noqa: E402
-from iapas.core.metrics import count, iou_f1  # noqa: E402
+from iapas.config import load_config  # noqa: E402
+from iapas.core.metrics import PixelFigures, count, iou_f1  # noqa: E402
 from iapas.core.saliency import Saliency, sharpen  # noqa: E402
 from iapas.core.scoring import calibrated_threshold  # noqa: E402
+from iapas.embedded.classical.view import view  # noqa: E402
+from iapas.embedded.compact.model import TERMS, CompactModel  # noqa: E402
 from iapas.evaluation.pixels import PixelPool  # noqa: E402
+from iapas.files.images import read_image  # noqa: E402
 from iapas.prompting.lexicons import load_lexicon  # noqa: E402
-from iapas.types import ObjectProfile  # noqa: E402
+from iapas.protocols import Detector  # noqa: E402
+from iapas.types import ObjectProfile, Phrase, Regions  # noqa: E402
 
 LONG_SIDE = 512  # maps and masks are measured at this size where they are larger
 SETS = ("SD-saliency-900", "CrackForest", "CRACK500", "HSST-fabric", "MTD", "TwinCAT-screw")
 SALIENCY = ("SD-saliency-900", "MTD")
 MTD_CLASSES = ("Blowhole", "Break", "Crack", "Fray", "Uneven")
+WAYS = {"classical": "embedded-classical", "both": "embedded"}
+SEED_LIMIT = 100  # images of a set, for the models of other seeds
 EVERY_FREE = 5  # of the normal tiles, by sorted name: with all of them the share of defect pixels halves
 WORDS = {
     "Blowhole": "small dark hole",
@@ -65,11 +75,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Measured:
-    """A picture's maps at the measured size, without and with words, and the truth."""
+    """A picture's maps at the measured size, by variant; with its class's words, if it has any; the truth."""
 
     group: str
-    plain: np.ndarray
-    typed: np.ndarray | None
+    plain: dict[str, np.ndarray]
+    typed: dict[str, np.ndarray] | None
     truth: np.ndarray
 
 
@@ -127,31 +137,98 @@ def profile(words: str | None) -> ObjectProfile:
     return ObjectProfile(phrases=(lexicon.phrase(words, "user"),))
 
 
-def embedded() -> Segmenter:
-    """The embedded default, with what --set says."""
-    return Segmenter.from_config("embedded", assignments=json.loads(os.environ.get("IAPAS_BENCH_SET", "[]")))
+class EncodedOnce:
+    """A detector that measures the same picture once, however often it is asked what it sees there."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector, self.last = detector, (b"", [])
+
+    def encode(self, images: Sequence[np.ndarray]) -> list[Any]:
+        """As the detector's own."""
+        key = b"".join(image.tobytes() for image in images)
+        if key != self.last[0]:
+            self.last = (key, self.detector.encode(images))
+        return self.last[1]
+
+    def detect(self, encoded: Sequence[Any], phrases: Sequence[Phrase]) -> list[Regions]:
+        """As the detector's own."""
+        return self.detector.detect(encoded, phrases)
+
+    def close(self) -> None:
+        """As the detector's own."""
+        self.detector.close()
+
+
+@cache
+def segmenter(config: str, model: str = "") -> Segmenter:
+    """One for each config and process."""
+    made = Segmenter(load_config(config, {"detector.model": model} if model else {}))
+    made.__dict__["_detector"] = EncodedOnce(made._detector)
+    return made
+
+
+@cache
+def compact() -> CompactModel:
+    """The shipped model."""
+    return CompactModel()
+
+
+def alone(image: np.ndarray, words: str | None) -> np.ndarray:
+    """The compact model's own map, (H, W); words add their attributes' mean to the log odds."""
+    seen = view(image, 256)
+    sight = compact()(seen)
+    named = [TERMS.index(name) for name in load_lexicon("default").attributes(words or "")]
+    odds = sight.wrong
+    if named:
+        shift = np.tanh(sight.terms[named] / 2).mean(axis=0)
+        odds = odds + cv2.resize(shift, odds.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    x0, y0, x1, y1 = seen.frame
+    whole = np.zeros(image.shape[:2], np.float32)
+    whole[y0:y1, x0:x1] = cv2.resize(1 / (1 + np.exp(-odds)), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
+    return whole
 
 
 def measure(item: Item) -> Measured:
-    """Segment one picture, twice if its class has words."""
+    """Segment one picture in every way, twice if its class has words."""
     cv2.setNumThreads(1)
-    segmenter = embedded()
-    plain = segmenter.segment(item.image, profile(None)).score_map
+    image, words = read_image(item.image, load_config("embedded").reading).frames[0], WORDS.get(item.group)
+    truth = read_truth(item.mask, image.shape[:2])
+
+    def maps(words: str | None) -> dict[str, np.ndarray]:
+        ways = {
+            name: shrink(segmenter(config).segment(image, profile(words)).score_map) for name, config in WAYS.items()
+        }
+        return {**ways, "model": shrink(alone(image, words))}
+
+    return Measured(item.group, maps(None), maps(words) if words else None, shrink(truth) >= 0.5)
+
+
+def measure_seed(job: tuple[Item, str]) -> Measured:
+    """Segment one picture with classical vision and another compact model, twice if its class has words."""
+    item, model = job
+    cv2.setNumThreads(1)
     words = WORDS.get(item.group)
-    typed = shrink(segmenter.segment(item.image, profile(words)).score_map) if words else None
-    return Measured(item.group, shrink(plain), typed, shrink(read_truth(item.mask, plain.shape)) >= 0.5)
+    plain = segmenter("embedded", model).segment(item.image, profile(None)).score_map
+    typed = segmenter("embedded", model).segment(item.image, profile(words)).score_map if words else None
+    truth = shrink(read_truth(item.mask, plain.shape)) >= 0.5
+    return Measured(item.group, {"both": shrink(plain)}, None if typed is None else {"both": shrink(typed)}, truth)
 
 
-def figures(maps: list[np.ndarray], truths: list[np.ndarray], threshold: float) -> list[str]:
-    """AP, F1-max and its threshold, F1 and IoU at the default threshold, over the pooled pixels."""
-    pooled = np.zeros(3, int)
+def figures(maps: list[np.ndarray], truths: list[np.ndarray]) -> PixelFigures:
+    """AP and F1-max over the pooled pixels."""
     with PixelPool() as pool:
         for score_map, truth in zip(maps, truths, strict=True):
             pool.add(score_map, truth)
-            pooled += count(score_map >= np.float32(threshold), truth)
-        found = pool.figures()
+        return pool.figures()
+
+
+def at_default(maps: list[np.ndarray], truths: list[np.ndarray], threshold: float) -> list[str]:
+    """F1 and IoU at the default threshold."""
+    pooled = np.zeros(3, int)
+    for score_map, truth in zip(maps, truths, strict=True):
+        pooled += count(score_map >= np.float32(threshold), truth)
     iou, f1 = iou_f1(*pooled.tolist())
-    return [f"{found.ap:.3f}", f"{found.f1_max:.3f}", f"{found.f1_threshold:.2f}", f"{f1:.3f}", f"{iou:.3f}"]
+    return [f"{f1:.3f}", f"{iou:.3f}"]
 
 
 def saliency(maps: list[np.ndarray], truths: list[np.ndarray]) -> str:
@@ -176,14 +253,30 @@ def rows(name: str, results: list[Measured], threshold: float) -> Iterator[list[
         if len(typed) == len(chosen):
             variants.append((WORDS[group] if group else "by class" if len(groups) > 1 else WORDS[groups[0]], typed))
         for words, maps in variants:
-            measures = saliency(maps, truths) if name in SALIENCY and group is None else ""
-            yield [title, str(len(chosen)), words, *figures(maps, truths, threshold), measures]
+            found = {way: figures([m[way] for m in maps], truths) for way in ("classical", "model", "both")}
+            both = [m["both"] for m in maps]
+            measures = saliency(both, truths) if name in SALIENCY and group is None else ""
+            row = [title, str(len(chosen)), words, *(f"{f.ap:.3f} / {f.f1_max:.3f}" for f in found.values())]
+            yield [*row, f"{found['both'].f1_threshold:.2f}", *at_default(both, truths, threshold), measures]
+
+
+def seed_rows(name: str, by_seed: list[list[Measured]]) -> Iterator[list[str]]:
+    """AP of a set with each seed's model, without and with words, and their spread."""
+    for words in (False, True):
+        aps = []
+        for results in by_seed:
+            maps = [(r.typed if words else r.plain) for r in results]
+            if any(m is None for m in maps):
+                return
+            aps.append(figures([m["both"] for m in maps if m], [r.truth for r in results]).ap)
+        spread = f"{max(aps) - min(aps):.3f}"
+        yield [name, str(len(by_seed[0])), "by class" if words else "", *(f"{ap:.3f}" for ap in aps), spread]
 
 
 def worst(path: Path) -> float:
     """The greatest score of a picture."""
     cv2.setNumThreads(1)
-    return float(embedded().segment(path, profile(None)).score_map.max())
+    return float(segmenter("embedded").segment(path, profile(None)).score_map.max())
 
 
 def false_alarms(pool: multiprocessing.pool.Pool, data: Path, threshold: float) -> Iterator[str]:
@@ -203,12 +296,12 @@ def false_alarms(pool: multiprocessing.pool.Pool, data: Path, threshold: float) 
 def cost(data: Path) -> tuple[float, float]:
     """CPU milliseconds for a picture of 512 x 512, decoding included, and the process's peak memory in MB."""
     cv2.setNumThreads(1)
-    segmenter, known = embedded(), profile(None)
+    made, known = Segmenter.from_config("embedded"), profile(None)
     chosen = list(items("HSST-fabric", data))
-    segmenter.segment(chosen[0].image, known)
+    made.segment(chosen[0].image, known)
     start = time.process_time()
     for item in chosen:
-        segmenter.segment(item.image, known)
+        made.segment(item.image, known)
     spent = (time.process_time() - start) / len(chosen)
     return 1000 * spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -222,11 +315,32 @@ name. Maps and masks are area-resized to a long side of 512 where larger. Salien
 p -> 1 / (1 + exp(-14 (p - 0.5))), over the images with a defect. "Words" are typed by a user for each class; without
 them nothing but the picture is known. F1 and IoU are at the default threshold, {threshold:g}.
 
-**These are the sets the constants were chosen on: expect less on pictures of your own.**
+**These are the sets the constants, and one of three seeds of the model, were chosen on: expect less on pictures of your
+own.** The model has learnt on generated pictures alone.
 
-| set | images | words | AP | F1-max | at | F1 | IoU | S / MAE / max F |
-|---|---|---|---|---|---|---|---|---|
+AP / F1-max of classical vision alone (`embedded-classical`), of the compact model alone, and of both (`embedded`);
+"at", F1, IoU and saliency are of both.
+
+| set | images | words | classical | model | both | at | F1 | IoU | S / MAE / max F |
+|---|---|---|---|---|---|---|---|---|---|
 """
+
+
+SEEDS_HEAD = """
+### Seeds
+
+The same recipe, other seeds of training: AP of both together, at most {limit} images of a set, evenly spaced.
+
+| set | images | words | {names} | spread |
+|---|---|---|{bars}---|
+"""
+
+
+def evenly(chosen: list[Item], limit: int | None) -> list[Item]:
+    """At most ``limit`` of them, evenly spaced."""
+    if not limit or limit >= len(chosen):
+        return chosen
+    return [chosen[k] for k in np.linspace(0, len(chosen) - 1, limit).round().astype(int)]
 
 
 def main() -> None:
@@ -235,30 +349,37 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the sets")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--limit", type=int, help="at most so many images of a set, evenly spaced")
+    parser.add_argument("--seeds", nargs="+", default=[], metavar="FILE", help="compact models of other seeds")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any config field")
     options = parser.parse_args()
-    os.environ["IAPAS_BENCH_SET"] = json.dumps(options.set)  # for the processes
-    threshold = embedded().threshold(profile(None))
+    threshold = segmenter("embedded").threshold(profile(None))
     versions = f"Python {platform.python_version()}, NumPy {np.__version__}, OpenCV {cv2.__version__}"
+    hidden = {"--data": "DIR", "--seeds": "FILE"}
     command = "python scripts/bench_embedded.py " + " ".join(
-        "DIR" if before == "--data" else word for before, word in zip(sys.argv, sys.argv[1:], strict=False)
+        hidden.get(before, word) for before, word in zip(sys.argv, sys.argv[1:], strict=False)
     )
     lines = [HEAD.format(command=command, versions=versions, threshold=threshold)]
     context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as alone:
-        spent, memory = alone.apply(cost, (options.data,))
+    with context.Pool(1) as single:
+        spent, memory = single.apply(cost, (options.data,))
     with context.Pool(options.processes) as pool:
         for name in options.sets:
-            chosen = list(items(name, options.data))
-            if options.limit and options.limit < len(chosen):
-                chosen = [chosen[k] for k in np.linspace(0, len(chosen) - 1, options.limit).round().astype(int)]
+            chosen = evenly(list(items(name, options.data)), options.limit)
             for row in rows(name, pool.map(measure, chosen, chunksize=4), threshold):
                 lines.append("| " + " | ".join(row) + " |\n")
                 print(lines[-1], end="", flush=True)
         if "MTD" in options.sets:
             lines += ["\n", *(line + "\n" for line in false_alarms(pool, options.data, threshold))]
+        if options.seeds:
+            names = " | ".join(f"model {k}" for k in range(1, len(options.seeds) + 1))
+            lines.append(SEEDS_HEAD.format(limit=SEED_LIMIT, names=names, bars="---|" * len(options.seeds)))
+            for name in options.sets:
+                chosen = evenly(list(items(name, options.data)), SEED_LIMIT)
+                jobs = [[(item, str(Path(model).resolve())) for item in chosen] for model in options.seeds]
+                for row in seed_rows(name, [pool.map(measure_seed, one, chunksize=4) for one in jobs]):
+                    lines.append("| " + " | ".join(row) + " |\n")
+                    print(lines[-1], end="", flush=True)
     lines.append(
         f"\n{spent:.0f} ms of CPU for a picture of 512 x 512, decoding included; peak memory {memory:.0f} MB.\n"
     )

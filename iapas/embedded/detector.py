@@ -13,10 +13,11 @@ from iapas.embedded.classical.candidates import Candidate
 from iapas.embedded.classical.clusters import Cluster, pieces
 from iapas.embedded.classical.view import View, clusters, extent, view
 from iapas.embedded.compact.model import CompactModel
-from iapas.embedded.evidence import Opinion, corrected, opinion, told
+from iapas.embedded.evidence import Opinion, corrected, heard, opinion, told
 from iapas.types import Phrase, Regions, crop_frame
 
 GAIN = 1.0  # on phi, in log odds: a right word helps, a wrong one must not blind
+BESIDE_WORDS = 0.5  # how much the model, which does not know what is looked for, counts for a region where words say it
 FAINTEST = 0.005  # regions below are not worth a row
 SHRUNK = 0.7  # a picture this much smaller than its work image is averaged, not sampled
 WHOLE = 0.75  # of the object's box: a larger box would be taken for the object (the size rule says 0.8)
@@ -75,9 +76,11 @@ class EmbeddedDetector:
         seen = one.view
         if not seen.found and one.opinion is None:
             return []
-        heard = told(one.opinion, seen.found) if one.opinion else None
-        fits = np.stack([words.fit(p.attributes, seen.measured, heard) for p in phrases])
+        claims = told(one.opinion, seen.found) if one.opinion else None
+        fits = np.stack([words.fit(p.attributes, seen.measured, claims) for p in phrases])
         typed = [k for k, p in enumerate(phrases) if p.source == "user" and p.attributes]
+        if one.opinion:
+            seen = heard(seen, one.opinion, BESIDE_WORDS if typed else 1.0)
         made = clusters(seen, GAIN * fits[typed].max(axis=0) if typed else 0.0, self.max_regions)
         if one.opinion:
             wanted = [phrases[k].attributes for k in typed]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,39 +11,61 @@ import numpy as np
 from iapas.embedded.classical.candidates import MIN_AREA, Candidate
 from iapas.embedded.classical.clusters import Cluster
 from iapas.embedded.classical.scoring import RIM, sigmoid
-from iapas.embedded.classical.view import View, clusters, total
+from iapas.embedded.classical.view import View, total
 from iapas.embedded.compact.model import TERMS, CompactModel
-from iapas.embedded.compact.picture import REGIONS, log_odds
+from iapas.embedded.compact.picture import CERTAIN, log_odds
 from iapas.embedded.words import MEASURED
 from iapas.types import FloatMap
 
 FAINT = 0.02  # of the map: less is worth no region of its own
+# What a region's mean log odds by the model add to those by classical vision, and at which they add nothing.
+SEEN, NEUTRAL = 0.6, -2.0
+REACH = (0.007, 0.135)  # share of the picture up to which a region's are heard in full, and from which not at all
+FAINTEST, SUREST = -6.0, 3.0  # log odds: beyond, the model is no surer
+# The share of what the model would then change at a pixel that is done. It is worth hearing where it sees more than
+# classical vision; where it sees less, it is often a surface that nobody has generated.
+MORE, LESS = 0.7, 0.05
 
 
 @dataclass(frozen=True)
 class Opinion:
     """What the model says of a picture.
 
-    ``change``: (h, w) float32, what it adds to the log odds of classical vision's score map at each pixel.
+    ``wrong``: (h, w) float32, log odds of a defect at each pixel; ``trust``: in 0..1, how much they count.
     ``terms``: (len(TERMS), h / 4, w / 4) float32, log odds that an attribute holds of the defect, if any.
     """
 
-    change: FloatMap
+    wrong: FloatMap
     terms: FloatMap
+    trust: float
 
 
 def opinion(seen: View, model: CompactModel) -> Opinion:
-    """Ask the model. Of a regular pattern it marks every element: the more regular, the less it is heard."""
+    """Ask the model. Of a regular pattern it marks every element: the more regular, the less it is trusted."""
     sight = model(seen)
-    found = total(clusters(seen, 0.0, REGIONS), seen.work.shape[:2])
-    return Opinion((1 - seen.channels.regularity) * (sight.wrong - log_odds(found)), sight.terms)
+    return Opinion(sight.wrong, sight.terms, 1 - seen.channels.regularity)
+
+
+def heard(seen: View, said: Opinion, share: float) -> View:
+    """What classical vision sees, once it has heard ``share`` of the model: the log odds of candidates are of both.
+
+    The model has learnt on small parts of pictures: the larger a region, the less it is heard.
+    """
+    odds = np.clip(said.wrong, FAINTEST, SUREST)
+    means = np.zeros(len(seen.found))
+    for k, candidate in enumerate(seen.found):
+        x0, y0, x1, y1 = candidate.box
+        means[k] = cv2.mean(np.ascontiguousarray(odds[y0:y1, x0:x1]), candidate.mask)[0]
+    near, far = np.log(REACH)
+    reach = np.clip((far - seen.measured["la"]) / (far - near), 0, 1)
+    return replace(seen, logits=seen.logits + share * said.trust * SEEN * reach * (means - NEUTRAL))
 
 
 def told(said: Opinion, found: list[Candidate]) -> dict[str, np.ndarray]:
     """Attribute -> (N,) in -1..1, how surely it holds of each candidate by what the model says."""
     stack = np.moveaxis(np.tanh(said.terms / 2), 0, 2)
     rows, columns = stack.shape[:2]
-    down, across = said.change.shape[0] / rows, said.change.shape[1] / columns
+    down, across = said.wrong.shape[0] / rows, said.wrong.shape[1] / columns
     terms = np.zeros((len(found), len(TERMS)))
     for k, candidate in enumerate(found):
         x0, y0, x1, y1 = candidate.box
@@ -66,21 +88,24 @@ def corrected(
     have moved already, those that nobody measures move a pixel's by up to ``gain``; the phrase that fits best counts.
     """
     before = total(made, seen.work.shape[:2])
-    odds = log_odds(before) + said.change
+    odds = log_odds(before)
+    moved = np.clip(odds - log_odds(seen.score_map), -gain, gain)  # by words, which move what the model says as far
+    change = said.wrong + moved - odds
+    odds = odds + np.float32(said.trust) * np.where(change > 0, np.float32(MORE), np.float32(LESS)) * change
     named = [[TERMS.index(name) for name in names if name not in MEASURED] for names in wanted]
     shifts = [np.tanh(said.terms[some] / 2).mean(axis=0) for some in named if some]
-    apart = before < FAINT
+    apart = before < 1 - CERTAIN
     if shifts:
         height, width = odds.shape
         best = cv2.resize(np.asarray(np.max(shifts, axis=0), np.float32), (width, height))
         odds = np.where(apart, odds + np.float32(gain) * best, odds)
     after = np.asarray(sigmoid(odds), np.float32)
-    if seen.outline is not None:
-        after *= cv2.erode(seen.outline, np.ones((2 * RIM + 1,) * 2, np.uint8))
-    ratio = after / np.maximum(before, np.float32(1e-6))
+    ratio = after / np.maximum(before, np.float32(1 - CERTAIN))
     for cluster in made:
         x0, y0, x1, y1 = cluster.box
-        cluster.values *= ratio[y0:y1, x0:x1] * ~apart[y0:y1, x0:x1]
+        cluster.values *= np.where(apart[y0:y1, x0:x1], np.float32(1), ratio[y0:y1, x0:x1])
+    if seen.outline is not None:  # the part's own rim is none
+        apart &= cv2.erode(seen.outline, np.ones((2 * RIM + 1,) * 2, np.uint8)) > 0
     return dealt(made, np.where(apart, after, np.float32(0)), limit)
 
 

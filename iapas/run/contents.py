@@ -26,7 +26,7 @@ def contents(config: Config) -> dict[str, str]:
         hashes["verdict.roi"] = _hash(Path(roi), f"verdict.roi {roi!r}")
     if config.exemplars.support:
         hashes["exemplars.support"] = read_supports(config.exemplars.support, config.reading).digest
-    if config.detector.name == "compact":
+    if config.detector.embedded and config.detector.model:
         hashes["detector.model"] = _hash(Path(config.detector.model), f"detector.model {config.detector.model!r}")
     for key, kind, name in _words(config):
         file = find(kind, name, config.describe.prompts_folder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,10 @@ from iapas import Segmenter
 from iapas.config import load_config
 from iapas.embedded.classical.clusters import Cluster
 from iapas.embedded.classical.view import View, clusters, total, view
-from iapas.embedded.compact.model import TERMS, Sight
-from iapas.embedded.compact.picture import log_odds
+from iapas.embedded.compact.model import FILE, TERMS, Sight
+from iapas.embedded.compact.picture import CERTAIN, log_odds
 from iapas.embedded.detector import EmbeddedDetector
-from iapas.embedded.evidence import FAINT, corrected, dealt, opinion
+from iapas.embedded.evidence import FAINT, NEUTRAL, REACH, SEEN, Opinion, corrected, dealt, heard, opinion
 from iapas.errors import ConfigError, MissingError
 from iapas.run.contents import contents
 from iapas.types import Phrase, Regions
@@ -77,24 +79,54 @@ def test_typed_words_shift_what_the_model_adds() -> None:
     def at_place(wanted: list[tuple[str, ...]]) -> float:
         return float(total(corrected([], seen, said, wanted, 1.0, 30), (256, 256))[80, 170])
 
-    plain, right, wrong = (at_place(wanted) for wanted in ([], [("foreign",)], [("dark",)]))
+    plain, right, wrong = (at_place(wanted) for wanted in ([], [("foreign",)], [("print",)]))
     assert wrong < plain < right
-    assert at_place([("dark",), ("foreign",)]) == right  # the phrase that fits best counts
+    assert at_place([("print",), ("foreign",)]) == right  # the phrase that fits best counts
+    assert at_place([("dark",)]) == plain  # that is measured where there are candidates, and nowhere else
 
 
-def test_a_model_that_agrees_changes_nothing() -> None:
+def test_the_model_is_heard_less_the_larger_a_region_is() -> None:
+    image = picture()
+    image[20:32, 20:32] -= 60
+    image[60:220, 60:220] -= 60
+    seen = view(image, 256)
+    shift = (
+        heard(seen, Opinion(np.full((256, 256), 2, np.float32), np.zeros((1, 64, 64)), 1.0), 1.0).logits - seen.logits
+    )
+    areas = seen.measured["la"]
+    assert np.allclose(shift[areas < np.log(REACH[0])], SEEN * (2 - NEUTRAL)) and (areas < np.log(REACH[0])).any()
+    assert np.allclose(shift[areas > np.log(REACH[1])], 0) and (areas > np.log(REACH[1])).any()
+    unheard = Opinion(np.full((256, 256), 2, np.float32), np.zeros((1, 64, 64)), 0.0)  # a regular pattern
+    assert np.array_equal(heard(seen, unheard, 1.0).logits, seen.logits)
+
+
+def test_the_shipped_model_is_the_one_of_the_model_card() -> None:
+    shipped = (files("iapas.embedded.compact") / FILE).read_bytes()
+    assert len(shipped) < 8e6
+    card = Path(__file__).parents[2] / "docs" / "compact.md"
+    assert hashlib.sha256(shipped).hexdigest() in card.read_text()
+
+
+def test_the_default_asks_the_shipped_model_and_says_the_same_twice() -> None:
+    image = picture()
+    image[60:70, 140:200] -= 40
+    pair, alone = Segmenter.from_config("embedded"), Segmenter.from_config("embedded-classical")
+    first, second = (pair.segment(image).score_map for _ in range(2))
+    assert np.array_equal(first, second) and not np.array_equal(first, alone.segment(image).score_map)
+    assert first[60:70, 140:200].mean() > 0.5 > first[:50].mean()
+
+
+def test_a_map_that_the_model_agrees_with_stays_as_it_is() -> None:
     image = picture()
     image[30:50, 30:60] -= 60
-
-    class Agreeing:
-        def __call__(self, seen: View) -> Sight:
-            odds = log_odds(total(clusters(seen, 0.0, 30), seen.work.shape[:2]))
-            return Sight(odds, np.zeros((len(TERMS), 64, 64), np.float32))
-
-    alone, both = (EmbeddedDetector(model=model) for model in (None, Agreeing()))  # type: ignore[arg-type]
-    one, other = (score_map(d.detect(d.encode([image]), [Phrase("defect", "lexicon")])[0]) for d in (alone, both))
-    assert one[40, 45] > 0.5
-    np.testing.assert_allclose(np.where(one > FAINT, one, 0), other, atol=FAINT)
+    seen = view(image, 256)
+    agreeing = Opinion(log_odds(seen.score_map), np.zeros((len(TERMS), 64, 64), np.float32), 1.0)
+    both = total(corrected(clusters(seen, 0.0, 30), seen, agreeing, [], 1.0, 30), (256, 256))
+    assert both[40, 45] > 0.5
+    np.testing.assert_allclose(both, np.minimum(seen.score_map, CERTAIN), atol=1e-3)
+    surer = Opinion(agreeing.wrong + 1, agreeing.terms, 1.0)
+    more = total(corrected(clusters(seen, 0.0, 30), seen, surer, [], 1.0, 30), (256, 256))
+    assert more[40, 45] >= both[40, 45] and more.sum() > both.sum()
 
 
 def test_pixels_go_to_the_cluster_that_lies_there_and_the_rest_to_new_ones() -> None:
@@ -122,6 +154,7 @@ def test_the_config_asks_for_the_models_file(tmp_path: Path) -> None:
         Segmenter(load_config("embedded", chosen))
     (tmp_path / "no.onnx").write_bytes(b"1")
     before = contents(load_config("embedded", chosen))
+    assert "detector.model" not in contents(load_config("embedded"))  # what is shipped goes with the version
     (tmp_path / "no.onnx").write_bytes(b"2")
     assert "detector.model" in before and contents(load_config("embedded", chosen)) != before
     with pytest.raises(ConfigError, match="ONNX"):

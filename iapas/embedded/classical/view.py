@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from iapas.types import FloatMap, Image
 # a power. That keeps the order of pictures and that of the pixels within one, but makes them more alike.
 SATURATION = 0.3
 SPREAD = 0.65
+REGIONS = 30  # of the score map without words
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class View:
     logits: np.ndarray
     factor: np.ndarray
     pixels: FloatMap
+
+    @cached_property
+    def score_map(self) -> FloatMap:
+        """What classical vision makes of it without a word, (h, w) float32 >= 0."""
+        return total(clusters(self, 0.0, REGIONS), self.work.shape[:2])
 
 
 def view(image: Image, work_size: int) -> View:

@@ -1,8 +1,9 @@
-"""The network as an ONNX file, run by OpenCV."""
+"""The network as it ships: an ONNX file, run by OpenCV."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 import cv2
@@ -17,6 +18,7 @@ from iapas.types import FloatMap
 
 TERMS = tuple(ATTRIBUTES)
 OUTPUTS = ("wrong", "terms")
+FILE = "compact.onnx"
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,12 @@ class Sight:
 
 
 class CompactModel:
-    """Loaded when first asked. One thread at a time; a process of its own has its own."""
+    """Loaded when first asked. One thread at a time; a process of its own has its own.
 
-    def __init__(self, weights: bytes) -> None:
+    ``weights``: an ONNX file in place of the shipped one.
+    """
+
+    def __init__(self, weights: bytes | None = None) -> None:
         self._weights = weights
         self._network: cv2.dnn.Net | None = None
 
@@ -51,8 +56,9 @@ class CompactModel:
 
     def _loaded(self) -> cv2.dnn.Net:
         if self._network is None:
+            data = (files("iapas.embedded.compact") / FILE).read_bytes() if self._weights is None else self._weights
             try:
-                self._network = cv2.dnn.readNetFromONNX(np.frombuffer(self._weights, np.uint8))
+                self._network = cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
             except cv2.error as error:
                 hint = "scripts/train_compact.py writes such a file"
                 raise ConfigError("detector.model is no ONNX file that OpenCV can read", hint) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from iapas.embedded.classical.view import View, clusters, total
+from iapas.embedded.classical.view import View
 from iapas.types import FloatMap
 
 FIELDS = ("residual", "median", "rowcol", "texture", "line", "phase")  # of the classical detector's maps
@@ -14,7 +14,6 @@ PATCH = 4  # pixels: side of the cells that the network computes on
 STRIDE = 16  # pixels: both sides must be multiples of it
 DETAIL = 8.0  # pixels: reach of the local mean and deviation
 CERTAIN = 0.995  # the map's log odds are those of CERTAIN at most
-REGIONS = 30  # of the map
 LIGHT_FLOOR, DETAIL_FLOOR, COLOUR_SCALE = 4.0, 1.0, 12.0  # in units of L: 0..100
 
 
@@ -27,7 +26,7 @@ def fields(seen: View) -> FloatMap:
     maps = seen.channels
     odd = maps.oddness - np.float32(np.median(maps.oddness[::2, ::2]))
     measured = [_squashed(np.asarray(m, np.float32)) for m in (*(maps.maps[name] for name in FIELDS), odd)]
-    return np.stack([*measured, np.float32(0.75) * log_odds(total(clusters(seen, 0.0, REGIONS), seen.work.shape[:2]))])
+    return np.stack([*measured, np.float32(0.75) * log_odds(seen.score_map)])
 
 
 def log_odds(score_map: FloatMap) -> FloatMap:

@@ -7,11 +7,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from iapas.embedded.compact.picture import PATCH, cells, planes
+from iapas.embedded.compact.picture import CHANNELS, PATCH, cells, planes
 from iapas.training.compact.bank import FIELD_SCALE, TERMS, Array, Bank
 
 SMALLEST = 96  # pixels: side of the smallest part of a picture that a crop shows
 SMALL, LARGE = 0.003, 0.04  # of what is seen
+CONTRAST, NOISE = 0.25, 0.3  # how far planes are changed: log of their gain, deviation; they lie in -4..4
 CENTRED = 0.8  # of the crops hold some of a defect, where the picture has one
 
 
@@ -34,7 +35,18 @@ class Batch(NamedTuple):
 def draw_batch(bank: Bank, chosen: range, count: int, side: int, seed: tuple[int, ...]) -> Batch:
     """``count`` crops of ``side`` squared of the chosen pictures; the same for the same arguments."""
     rng = np.random.default_rng(seed)
-    return batch([crop(bank, chosen[int(k)], side, rng) for k in rng.integers(len(chosen), size=count)])
+    given = batch([crop(bank, chosen[int(k)], side, rng) for k in rng.integers(len(chosen), size=count)])
+    return given._replace(cells=_jittered(given.cells, rng))
+
+
+def _jittered(cells: Array, rng: np.random.Generator) -> Array:
+    """With each plane's contrast changed a little and noise added: photographs differ from what is generated."""
+    count, _, height, width = cells.shape
+    planes = cells.reshape(count, CHANNELS, PATCH**2, height, width)
+    gain = np.exp(rng.normal(0, CONTRAST, (count, CHANNELS, 1, 1, 1))).astype(np.float32)
+    loud = rng.uniform(0, NOISE, (count, 1, 1, 1, 1)).astype(np.float32)
+    noise = rng.standard_normal(planes.shape, np.float32) * loud * (np.abs(planes) > 0)
+    return np.asarray(planes * gain + noise, np.float32).reshape(cells.shape)
 
 
 class Crop(NamedTuple):

@@ -25,7 +25,7 @@ from iapas.training.compact.network import CompactNet, Conv
 log = logging.getLogger("iapas")
 
 HELD_OUT = 400  # the bank's last pictures: never trained on
-USUAL, BOUNDS = 0.01, (0.4, 6.0)  # of a crop: a defect whose pixels count 1; what a pixel may count
+USUAL, BOUNDS = 0.01, (0.2, 6.0)  # of a crop: a defect whose pixels count 1; what a pixel may count
 KEPT = 1e-3  # of each step in the running mean of weights that is exported
 
 
@@ -33,9 +33,9 @@ KEPT = 1e-3  # of each step in the running mean of weights that is exported
 class Recipe:
     """How the model is taught."""
 
-    steps: int = 3000
+    steps: int = 1200
     seed: int = 0
-    rate: float = 6e-3
+    rate: float = 3e-3
     """Of Muon, which moves the convolutions; of AdamW, which moves the rest, a tenth."""
     decay: float = 0.02
     pixels: int = 8 * 192 * 192
@@ -46,7 +46,7 @@ class Recipe:
     rarity: bool = True
     focus: float = 1.0
     """Exponent of the focal loss; 0 is cross entropy."""
-    even: float = 0.6
+    even: float = 0.75
     """0: a pixel of a large defect counts as much as one of a small one; 1: a large defect counts as much as a small
     one. Without it the few large, soft ones are all that is learnt."""
     dice: float = 0.0
@@ -179,7 +179,7 @@ def _losses(network: CompactNet, given: Batch, recipe: Recipe, device: str) -> t
     said = (terms * known).sum() / (known.sum() + 1)
     there = nn.functional.max_pool2d(truth.amax(1, keepdim=True), 4)
     somewhere = nn.functional.binary_cross_entropy_with_logits(hint, there)
-    return 30 * entropy.mean(), recipe.dice * dice, recipe.terms * said, recipe.hint * somewhere
+    return 10 * entropy.mean(), recipe.dice * dice, recipe.terms * said, recipe.hint * somewhere
 
 
 def _optimisers(network: CompactNet, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
