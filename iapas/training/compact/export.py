@@ -18,8 +18,8 @@ from iapas.training.compact.network import CompactNet, Conv
 def to_onnx(network: CompactNet) -> bytes:
     """An ONNX file: what OpenCV runs.
 
-    In: "cells" (1, 192, h, w). Out: "wrong" (1, 16, h, w), "terms" (1, T, h, w). All are float32; h and w are any
-    multiples of 4.
+    In: "cells" (1, CHANNELS * 16, h, w). Out: "wrong" (1, 16, h, w), "terms" (1, T, h, w). All are float32; h and w are
+    any multiples of 4.
     """
     plain = _Answers(copy.deepcopy(network).cpu().eval())
     fold(plain)

@@ -1,4 +1,4 @@
-"""How the compact model is taught: focal cross entropy and Dice for "any defect", cross entropy for attributes."""
+"""How the compact model is taught: focal cross entropy for "any defect", cross entropy for attributes."""
 
 from __future__ import annotations
 
@@ -49,8 +49,6 @@ class Recipe:
     even: float = 0.75
     """0: a pixel of a large defect counts as much as one of a small one; 1: a large defect counts as much as a small
     one. Without it the few large, soft ones are all that is learnt."""
-    dice: float = 0.0
-    """Weight of the Dice loss."""
     terms: float = 0.5
     """Weight of the attributes."""
     hint: float = 1.0
@@ -166,20 +164,16 @@ def _losses(network: CompactNet, given: Batch, recipe: Recipe, device: str) -> t
         wrong, attributes, hint = network(cells)
     wrong, attributes, hint = wrong.float(), attributes.float(), hint.float()
     entropy = nn.functional.binary_cross_entropy_with_logits(wrong, truth, reduction="none")
-    chance = torch.sigmoid(wrong)
     if recipe.focus:
         entropy = entropy * (1 - torch.exp(-entropy)) ** recipe.focus
     counts = (USUAL / torch.clamp(share, min=1e-4)) ** recipe.even
     entropy = entropy * torch.where(share > 0, torch.clamp(counts, *BOUNDS), 1.0)
-    overlap, both = (chance * truth).sum((1, 2, 3)), (chance + truth).sum((1, 2, 3))
-    has = truth.amax((1, 2, 3))
-    dice = (has * (1 - 2 * overlap / (both + 1))).sum() / (has.sum() + 1)
     known = (says != 0) * weight
     terms = nn.functional.binary_cross_entropy_with_logits(attributes, (says > 0).float(), reduction="none")
     said = (terms * known).sum() / (known.sum() + 1)
     there = nn.functional.max_pool2d(truth.amax(1, keepdim=True), 4)
     somewhere = nn.functional.binary_cross_entropy_with_logits(hint, there)
-    return 10 * entropy.mean(), recipe.dice * dice, recipe.terms * said, recipe.hint * somewhere
+    return 10 * entropy.mean(), recipe.terms * said, recipe.hint * somewhere
 
 
 def _optimisers(network: CompactNet, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
