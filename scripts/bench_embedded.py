@@ -310,7 +310,7 @@ HEAD = """## The embedded default
 
 Made by `{command}`; do not edit. Single thread per process, {versions}.
 
-All images of each set, pixels pooled; AP and F1-max exact. MTD is its five defect classes and every fifth MT_Free by
+{extent} of each set, pixels pooled; AP and F1-max exact. MTD is its five defect classes and every fifth MT_Free by
 name. Maps and masks are area-resized to a long side of 512 where larger. Saliency: per-image min-max, then
 p -> 1 / (1 + exp(-14 (p - 0.5))), over the images with a defect. "Words" are typed by a user for each class; without
 them nothing but the picture is known. F1 and IoU are at the default threshold, {threshold:g}.
@@ -359,7 +359,8 @@ def main() -> None:
     command = "python scripts/bench_embedded.py " + " ".join(
         hidden.get(before, word) for before, word in zip(sys.argv, sys.argv[1:], strict=False)
     )
-    lines = [HEAD.format(command=command, versions=versions, threshold=threshold)]
+    extent = f"At most {options.limit} images, evenly spaced," if options.limit else "All images"
+    lines = [HEAD.format(extent=extent, command=command, versions=versions, threshold=threshold)]
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as single:
         spent, memory = single.apply(cost, (options.data,))
