@@ -182,7 +182,7 @@ def test_wrong_usage_is_named_with_its_exit_code(place, arguments, status, messa
 
 def test_what_is_there_can_be_seen(place):
     assert "classical vision" in iapas("config", "list").stdout
-    assert json.loads(iapas("config", "show", "--json").stdout)["detector"]["name"] == "classical"
+    assert json.loads(iapas("config", "show", "--json").stdout)["detector"]["name"] == "compact"
     assert (
         json.loads(iapas("config", "show", "embedded", "--set", "tile.size=512", "--json").stdout)["tile"]["size"]
         == 512
