@@ -53,7 +53,7 @@ class Segmenter:
         """A segmenter by the name of a shipped config, a YAML file, or a config; ``overrides``: see load_config.
 
         >>> Segmenter.from_config("embedded").config.detector.name
-        'classical'
+        'compact'
         """
         return cls(config if isinstance(config, Config) else load_config(config, **overrides))
 
