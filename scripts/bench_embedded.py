@@ -162,7 +162,7 @@ class EncodedOnce:
 @cache
 def segmenter(config: str, model: str = "") -> Segmenter:
     """One for each config and process."""
-    made = Segmenter(load_config(config, {"detector.model": model} if model else {}))
+    made = Segmenter(load_config(config, [f"detector.model={model}"] if model else []))
     made.__dict__["_detector"] = EncodedOnce(made._detector)
     return made
 
