@@ -89,8 +89,9 @@ def corrected(
     """
     before = total(made, seen.work.shape[:2])
     odds = log_odds(before)
-    moved = np.clip(odds - log_odds(seen.score_map), -gain, gain)  # by words, which move what the model says as far
-    change = said.wrong + moved - odds
+    change = said.wrong - odds
+    if wanted:  # words move what the model says as far as the candidates
+        change += np.clip(odds - log_odds(seen.score_map), -gain, gain)
     odds = odds + np.float32(said.trust) * np.where(change > 0, np.float32(MORE), np.float32(LESS)) * change
     named = [[TERMS.index(name) for name in names if name not in MEASURED] for names in wanted]
     shifts = [np.tanh(said.terms[some] / 2).mean(axis=0) for some in named if some]

@@ -9,7 +9,8 @@ from iapas.embedded.classical.view import View
 from iapas.types import FloatMap
 
 FIELDS = ("residual", "median", "rowcol", "texture", "line", "phase")  # of the classical detector's maps
-CHANNELS = 5 + len(FIELDS) + 2
+FIELD_COUNT = len(FIELDS) + 2  # and how odd the texture is, and the verdict
+CHANNELS = 5 + FIELD_COUNT
 PATCH = 4  # pixels: side of the cells that the network computes on
 STRIDE = 16  # pixels: both sides must be multiples of it
 DETAIL = 8.0  # pixels: reach of the local mean and deviation

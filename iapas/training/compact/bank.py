@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from iapas import __version__
 from iapas.embedded.classical.view import view
-from iapas.embedded.compact.picture import FIELDS, fields
+from iapas.embedded.compact.picture import FIELD_COUNT, fields
 from iapas.embedded.words import ATTRIBUTES
 from iapas.errors import UsageError
 from iapas.files.atomic import write_text
@@ -66,7 +66,7 @@ def make_bank(folder: Path, count: int, side: int, seed: int, processes: int = 1
         "images": (count, side, side, 3),
         "labels": (count, side, side),
         "says": (count, MOST_DEFECTS, len(TERMS)),
-        "fields": (count, len(FIELDS) + 2, side, side),
+        "fields": (count, FIELD_COUNT, side, side),
     }
     maps = {name: _mapped(folder / f"{name}.npy", shape, bool(done)) for name, shape in shapes.items()}
     if done < count:

@@ -45,7 +45,7 @@ def _jittered(cells: Array, rng: np.random.Generator) -> Array:
     planes = cells.reshape(count, CHANNELS, PATCH**2, height, width)
     gain = np.exp(rng.normal(0, CONTRAST, (count, CHANNELS, 1, 1, 1))).astype(np.float32)
     loud = rng.uniform(0, NOISE, (count, 1, 1, 1, 1)).astype(np.float32)
-    noise = rng.standard_normal(planes.shape, np.float32) * loud * (np.abs(planes) > 0)
+    noise = rng.standard_normal(planes.shape, np.float32) * loud * (planes != 0)  # grey pictures stay grey
     return np.asarray(planes * gain + noise, np.float32).reshape(cells.shape)
 
 
