@@ -2,9 +2,9 @@
 
     python scripts/train_compact.py --bank DIR --out DIR
 
-Everything is generated; no photograph is used. Left alone, the options are those of the shipped model. What was made lies
-in --out: recipe.json, log.jsonl, checkpoint.pt, compact.onnx and its sha256. The same command goes on where it stopped.
-Wants the extra ``train``.
+Everything is generated; no photograph is used. Left alone, the options are those of the shipped model. What was made
+lies in --out: recipe.json, log.jsonl, checkpoint.pt, compact.onnx and its sha256. The same command goes on where it
+stopped. Wants the extra ``train``.
 """
 
 from __future__ import annotations
