@@ -192,9 +192,13 @@ def exemplars(config: Config, runtime: GetRuntime, *, alone: bool = False) -> Ex
 def extractor(config: Config, runtime: GetRuntime) -> FeatureExtractor:
     """What makes features for matching."""
     if config.exemplars.extractor == "embedded":
-        from iapas.embedded.exemplars import FilterBank
+        from iapas.embedded.compact.model import CompactModel
+        from iapas.embedded.exemplars import FilterBank, PairFeatures
 
-        return FilterBank(config.exemplars.side)
+        if config.detector.name == "classical":
+            return FilterBank(config.exemplars.side)
+        own = config.detector.model if config.detector.name == "compact" else ""
+        return PairFeatures(config.exemplars.side, CompactModel(_weights(own)))
     from iapas.models import exemplars as methods
 
     return methods.extractor(config, runtime())

@@ -173,7 +173,7 @@ class ExemplarSettings(Section):
     )
     extractor: str = Field(
         "embedded",
-        description="fm: what makes features; embedded: filters without weights, or pdn-small, dino-vits8, ...",
+        description="fm: what makes features; embedded: filters and the compact model, or pdn-small, dino-vits8, ...",
     )
     model: str = Field(
         "", description="sam2-*, persam, matcher: a model's name (iapas models list), or its folder; empty: their own"

@@ -25,7 +25,7 @@ import numpy as np
 from benchmark_page import write_section
 
 from iapas import Segmenter
-from iapas.embedded.exemplars import FilterBank
+from iapas.embedded.exemplars import PairFeatures
 from iapas.evaluation.pixels import PixelPool
 from iapas.files.images import read_image
 from iapas.files.supports import read_supports
@@ -94,7 +94,7 @@ def zero_shot() -> tuple[Segmenter, ObjectProfile]:
 @cache
 def matching(folder: Path) -> FeatureMatching:
     """The few-shot default, prepared with the examples of a folder."""
-    made = FeatureMatching(FilterBank())
+    made = FeatureMatching(PairFeatures())
     made.prepare([(one.image, one.mask) for one in read_supports(folder, Reading()).examples])
     return made
 

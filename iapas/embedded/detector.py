@@ -17,7 +17,6 @@ from iapas.embedded.evidence import Opinion, corrected, heard, opinion, told
 from iapas.types import Phrase, Regions, crop_frame
 
 GAIN = 1.0  # on phi, in log odds: a right word helps, a wrong one must not blind
-BESIDE_WORDS = 0.5  # how much the model, which does not know what is looked for, counts for a region where words say it
 FAINTEST = 0.005  # regions below are not worth a row
 SHRUNK = 0.7  # a picture this much smaller than its work image is averaged, not sampled
 WHOLE = 0.75  # of the object's box: a larger box would be taken for the object (the size rule says 0.8)
@@ -80,7 +79,7 @@ class EmbeddedDetector:
         fits = np.stack([words.fit(p.attributes, seen.measured, claims) for p in phrases])
         typed = [k for k, p in enumerate(phrases) if p.source == "user" and p.attributes]
         if one.opinion:
-            seen = heard(seen, one.opinion, BESIDE_WORDS if typed else 1.0)
+            seen = heard(seen, one.opinion, bool(typed))
         made = clusters(seen, GAIN * fits[typed].max(axis=0) if typed else 0.0, self.max_regions)
         if one.opinion:
             wanted = [phrases[k].attributes for k in typed]

@@ -18,13 +18,14 @@ from iapas.embedded.words import MEASURED
 from iapas.types import FloatMap
 
 FAINT = 0.02  # of the map: less is worth no region of its own
-# What a region's mean log odds by the model add to those by classical vision, and at which they add nothing.
-SEEN, NEUTRAL = 0.6, -2.0
+# What a region's mean log odds by the model add to those by classical vision, and at which they add nothing. Less where
+# words are typed: the model does not know what is looked for.
+SEEN, SEEN_BESIDE_WORDS, NEUTRAL = 0.9, 0.3, -1.6
 REACH = (0.007, 0.135)  # share of the picture up to which a region's are heard in full, and from which not at all
 FAINTEST, SUREST = -6.0, 3.0  # log odds: beyond, the model is no surer
 # The share of what the model would then change at a pixel that is done. It is worth hearing where it sees more than
 # classical vision; where it sees less, it is often a surface that nobody has generated.
-MORE, LESS = 0.7, 0.05
+MORE, MORE_BESIDE_WORDS, LESS = 0.9, 0.55, 0.05
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,12 @@ def opinion(seen: View, model: CompactModel) -> Opinion:
     return Opinion(sight.wrong, sight.terms, 1 - seen.channels.regularity)
 
 
-def heard(seen: View, said: Opinion, share: float) -> View:
-    """What classical vision sees, once it has heard ``share`` of the model: the log odds of candidates are of both.
+def heard(seen: View, said: Opinion, typed: bool) -> View:
+    """What classical vision sees, once it has heard the model: the log odds of candidates are of both.
 
-    The model has learnt on small parts of pictures: the larger a region, the less it is heard.
+    The model has learnt on small parts of pictures: the larger a region, the less it is heard. ``typed``: with words.
     """
+    share = SEEN_BESIDE_WORDS if typed else SEEN
     odds = np.clip(said.wrong, FAINTEST, SUREST)
     means = np.zeros(len(seen.found))
     for k, candidate in enumerate(seen.found):
@@ -58,7 +60,7 @@ def heard(seen: View, said: Opinion, share: float) -> View:
         means[k] = cv2.mean(np.ascontiguousarray(odds[y0:y1, x0:x1]), candidate.mask)[0]
     near, far = np.log(REACH)
     reach = np.clip((far - seen.measured["la"]) / (far - near), 0, 1)
-    return replace(seen, logits=seen.logits + share * said.trust * SEEN * reach * (means - NEUTRAL))
+    return replace(seen, logits=seen.logits + share * said.trust * reach * (means - NEUTRAL))
 
 
 def told(said: Opinion, found: list[Candidate]) -> dict[str, np.ndarray]:
@@ -92,7 +94,8 @@ def corrected(
     change = said.wrong - odds
     if wanted:  # words move what the model says as far as the candidates
         change += np.clip(odds - log_odds(seen.score_map), -gain, gain)
-    odds = odds + np.float32(said.trust) * np.where(change > 0, np.float32(MORE), np.float32(LESS)) * change
+    more = MORE_BESIDE_WORDS if wanted else MORE
+    odds = odds + np.float32(said.trust) * np.where(change > 0, np.float32(more), np.float32(LESS)) * change
     named = [[TERMS.index(name) for name in names if name not in MEASURED] for names in wanted]
     shifts = [np.tanh(said.terms[some] / 2).mean(axis=0) for some in named if some]
     apart = before < 1 - CERTAIN

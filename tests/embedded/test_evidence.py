@@ -16,7 +16,18 @@ from iapas.embedded.classical.view import View, clusters, total, view
 from iapas.embedded.compact.model import FILE, TERMS, Sight
 from iapas.embedded.compact.picture import CERTAIN, log_odds
 from iapas.embedded.detector import EmbeddedDetector
-from iapas.embedded.evidence import FAINT, NEUTRAL, REACH, SEEN, Opinion, corrected, dealt, heard, opinion
+from iapas.embedded.evidence import (
+    FAINT,
+    NEUTRAL,
+    REACH,
+    SEEN,
+    SEEN_BESIDE_WORDS,
+    Opinion,
+    corrected,
+    dealt,
+    heard,
+    opinion,
+)
 from iapas.errors import ConfigError, MissingError
 from iapas.run.contents import contents
 from iapas.types import Phrase, Regions
@@ -38,7 +49,7 @@ class Believer:
         wrong[PLACE] = 4
         terms = np.full((len(TERMS), 64, 64), -4, np.float32)
         terms[TERMS.index("foreign")] = 4
-        return Sight(wrong, terms)
+        return Sight(wrong, terms, (np.zeros((32, 64, 64), np.float32), np.zeros((64, 32, 32), np.float32)))
 
 
 def found(phrases: list[Phrase], model: Believer | None) -> Regions:
@@ -79,10 +90,11 @@ def test_typed_words_shift_what_the_model_adds() -> None:
     def at_place(wanted: list[tuple[str, ...]]) -> float:
         return float(total(corrected([], seen, said, wanted, 1.0, 30), (256, 256))[80, 170])
 
-    plain, right, wrong = (at_place(wanted) for wanted in ([], [("foreign",)], [("print",)]))
+    # what is dark is measured where there are candidates, and nowhere else
+    plain, right, wrong = (at_place(wanted) for wanted in ([("dark",)], [("foreign",)], [("print",)]))
     assert wrong < plain < right
     assert at_place([("print",), ("foreign",)]) == right  # the phrase that fits best counts
-    assert at_place([("dark",)]) == plain  # that is measured where there are candidates, and nowhere else
+    assert at_place([]) > plain  # where nothing is typed the model is heard more
 
 
 def test_the_model_is_heard_less_the_larger_a_region_is() -> None:
@@ -90,14 +102,15 @@ def test_the_model_is_heard_less_the_larger_a_region_is() -> None:
     image[20:32, 20:32] -= 60
     image[60:220, 60:220] -= 60
     seen = view(image, 256)
-    shift = (
-        heard(seen, Opinion(np.full((256, 256), 2, np.float32), np.zeros((1, 64, 64)), 1.0), 1.0).logits - seen.logits
-    )
+    sure = Opinion(np.full((256, 256), 2, np.float32), np.zeros((1, 64, 64)), 1.0)
+    shift = heard(seen, sure, typed=False).logits - seen.logits
     areas = seen.measured["la"]
     assert np.allclose(shift[areas < np.log(REACH[0])], SEEN * (2 - NEUTRAL)) and (areas < np.log(REACH[0])).any()
     assert np.allclose(shift[areas > np.log(REACH[1])], 0) and (areas > np.log(REACH[1])).any()
     unheard = Opinion(np.full((256, 256), 2, np.float32), np.zeros((1, 64, 64)), 0.0)  # a regular pattern
-    assert np.array_equal(heard(seen, unheard, 1.0).logits, seen.logits)
+    assert np.array_equal(heard(seen, unheard, typed=False).logits, seen.logits)
+    beside = heard(seen, sure, typed=True).logits - seen.logits
+    assert np.allclose(beside, shift * SEEN_BESIDE_WORDS / SEEN)
 
 
 def test_the_shipped_model_is_the_one_of_the_model_card() -> None:

@@ -17,7 +17,7 @@ from iapas.errors import ConfigError
 from iapas.types import FloatMap
 
 TERMS = tuple(ATTRIBUTES)
-OUTPUTS = ("wrong", "terms")
+OUTPUTS = ("wrong", "terms", "fine", "middle")
 FILE = "compact.onnx"
 
 
@@ -27,10 +27,12 @@ class Sight:
 
     ``wrong``: (h, w) float32, log odds of a defect at each pixel.
     ``terms``: (len(TERMS), h / 4, w / 4) float32, about: the log odds that an attribute holds of the defect, if any.
+    ``features``: (32, h / 4, w / 4) and (64, h / 8, w / 8) float32, what it goes by.
     """
 
     wrong: FloatMap
     terms: FloatMap
+    features: tuple[FloatMap, FloatMap]
 
 
 class CompactModel:
@@ -50,18 +52,20 @@ class CompactModel:
         seen = _fitted(np.concatenate([planes(view.work), fields(view)]), fitting)
         network = self._loaded()
         network.setInput(cells(seen)[None], "cells")
-        wrong, terms = network.forward(list(OUTPUTS))
-        whole = _resized(pixels(np.asarray(wrong[0], np.float32)), (width, height))
-        return Sight(whole, np.asarray(terms[0], np.float32))
+        wrong, terms, fine, middle = (np.asarray(one[0], np.float32) for one in network.forward(list(OUTPUTS)))
+        return Sight(_resized(pixels(wrong), (width, height)), terms, (fine, middle))
 
     def _loaded(self) -> cv2.dnn.Net:
         if self._network is None:
             data = (files("iapas.embedded.compact") / FILE).read_bytes() if self._weights is None else self._weights
+            hint = "scripts/train_compact.py writes such a file"
             try:
-                self._network = cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
+                network = cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
             except cv2.error as error:
-                hint = "scripts/train_compact.py writes such a file"
                 raise ConfigError("detector.model is no ONNX file that OpenCV can read", hint) from error
+            if sorted(network.getUnconnectedOutLayersNames()) != sorted(OUTPUTS):
+                raise ConfigError(f"detector.model is a network that does not give {', '.join(OUTPUTS)}", hint)
+            self._network = network
         return self._network
 
 

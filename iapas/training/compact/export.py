@@ -18,14 +18,14 @@ from iapas.training.compact.network import CompactNet, Conv
 def to_onnx(network: CompactNet) -> bytes:
     """An ONNX file: what OpenCV runs.
 
-    In: "cells" (1, CHANNELS * 16, h, w). Out: "wrong" (1, 16, h, w), "terms" (1, T, h, w). All are float32; h and w are
-    any multiples of 4.
+    In: "cells" (1, CHANNELS * 16, h, w). Out: "wrong" (1, 16, h, w), "terms" (1, T, h, w), and the features "fine"
+    (1, widths[0], h, w) and "middle" (1, widths[1], h / 2, w / 2). All are float32; h and w are any multiples of 4.
     """
     plain = _Answers(copy.deepcopy(network).cpu().eval())
     fold(plain)
     example = torch.zeros(1, CHANNELS * PATCH**2, 64, 64)
     names = ["cells", *OUTPUTS]
-    free = {name: {2: "h", 3: "w"} for name in names}
+    free = {name: {2: "h", 3: "w"} for name in names if name != "middle"} | {"middle": {2: "h2", 3: "w2"}}
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter without onnxscript is called old; it writes the simpler graph
@@ -51,8 +51,8 @@ class _Answers(nn.Module):  # type: ignore[misc]
 
     def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """As OUTPUTS."""
-        answers: tuple[torch.Tensor, ...] = self.network(cells)[: len(OUTPUTS)]
-        return answers
+        fine, middle, _ = self.network.see(cells)
+        return *self.network.say(cells, fine), fine, middle
 
 
 def fold(module: nn.Module) -> None:
@@ -80,12 +80,13 @@ def greatest_difference(
     import cv2
 
     run = cv2.dnn.readNetFromONNX(np.frombuffer(onnx, np.uint8))
+    answers = _Answers(network.cpu().eval())
     worst = 0.0
     for shape in shapes:
         given = np.random.default_rng(0).standard_normal((1, CHANNELS * PATCH**2, *shape)).astype(np.float32)
         run.setInput(given, "cells")
         with torch.no_grad():
-            expected = network.cpu().eval()(torch.from_numpy(given))
-        for got, wanted in zip(run.forward(list(OUTPUTS)), expected[: len(OUTPUTS)], strict=True):
+            expected = answers(torch.from_numpy(given))
+        for got, wanted in zip(run.forward(list(OUTPUTS)), expected, strict=True):
             worst = max(worst, float(np.abs(got - wanted.numpy()).max()))
     return worst

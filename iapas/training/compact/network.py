@@ -108,18 +108,26 @@ class CompactNet(nn.Module):  # type: ignore[misc]
 
         And, for training alone, the log odds of a defect anywhere in 16 cells, (N, 1, h / 4, w / 4).
         """
+        fine, _, coarse = self.see(cells)
+        return *self.say(cells, fine), self.hint(coarse)
+
+    def see(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Features (N, widths[k], h / 2 ** k, w / 2 ** k)."""
         fine = self.fine(self.stem(cells))
         middle = self.rare_middle(self.middle(self.to_middle(fine)))
         coarse = self.deep(self.rare_coarse(self.coarse(self.to_coarse(middle))))
         middle = self.middle_again(middle + _twice(self.up_middle(coarse)))
-        features = self.fine_again(fine + _twice(self.up_fine(middle)))
+        return self.fine_again(fine + _twice(self.up_fine(middle))), middle, coarse
+
+    def say(self, cells: torch.Tensor, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The log odds, by the finest of its features."""
         gains = self.usual + STEADY * self.gains(features)
         wrong = self.any(features)
         for k in range(CHANNELS):  # sharp: a pixel's own values count, above 0 and below, as its cell sees fit
             own = cells[:, k * PATCH * PATCH : (k + 1) * PATCH * PATCH]
             wrong = wrong + gains[:, k : k + 1] * torch.relu(own)
             wrong = wrong + gains[:, CHANNELS + k : CHANNELS + k + 1] * torch.relu(-own)
-        return wrong, self.attributes(features), self.hint(coarse)
+        return wrong, self.attributes(features)
 
 
 def _twice(features: torch.Tensor) -> torch.Tensor:
