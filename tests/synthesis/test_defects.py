@@ -54,7 +54,7 @@ def test_each_kind_can_be_drawn(kind):
     assert defects, "not one in four pictures"
     for defect in defects:
         assert defect.kind == kind
-        assert 3 <= defect.mask.sum() <= 0.5 * defect.mask.size
+        assert 3 <= defect.mask.sum() <= 0.4 * defect.mask.size
         assert set(defect.attributes) <= set(ATTRIBUTES)
         assert not (defect.attributes.get("dark") and defect.attributes.get("bright"))
         assert not (defect.attributes.get("elongated") and defect.attributes.get("compact"))

@@ -1,4 +1,4 @@
-"""The filter bank's features beside those of the compact model: each sees what the other does not."""
+"""The filter bank's features beside those of the compact model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ORDINARY = 0.3  # a constant feature: cells where the model sees nothing are ali
 
 
 class PairFeatures:
-    """The protocol FeatureExtractor: (side / 4, side / 4, 13 + 97) float32 for each picture, resized to ``side`` squared.
+    """The protocol FeatureExtractor: (side / 4, side / 4, 110) float32 for each picture, resized to ``side`` squared.
 
     ``model``: None for the shipped one. Of a part on a plain ground it sees the part alone.
     """
@@ -35,7 +35,7 @@ class PairFeatures:
     def _seen(self, image: Image) -> FloatMap:
         side = self._filters.side
         mode = cv2.INTER_AREA if min(image.shape[:2]) > side else cv2.INTER_LINEAR
-        seen = view(cv2.resize(image, (side, side), interpolation=mode), side)
+        seen = view(np.asarray(cv2.resize(image, (side, side), interpolation=mode), np.uint8), side)
         cells = side // CELL
         left, top = (min(int(at / CELL), cells - 1) for at in seen.frame[:2])
         right, bottom = (min(round(at / CELL), cells) for at in seen.frame[2:])

@@ -10,7 +10,7 @@ import numpy as np
 
 from iapas.synthesis.camera import Camera
 from iapas.synthesis.defects.kinds import KINDS, Kind, likely
-from iapas.synthesis.defects.measure import attributes, change, lightness, noticeable, thickness
+from iapas.synthesis.defects.measure import attributes, change, lightness, noticeable
 from iapas.synthesis.defects.patch import between
 from iapas.synthesis.defects.placing import Place, place
 from iapas.synthesis.scene import Scene
@@ -18,10 +18,8 @@ from iapas.synthesis.texture import Map, Rng
 from iapas.types import BoolMap
 
 _TRIES = 6
-_LARGEST = 0.5
+_LARGEST = 0.4
 """More of the picture than this is no defect any more."""
-_LONG = 8.0
-"""Length over width from which the eye follows a line through noise that would hide a spot."""
 _BUSIEST = 40.0
 """Levels: a surface of greater deviation has parts of its own, on which a defect shows."""
 
@@ -94,7 +92,7 @@ def _draw(rng: Rng, name: str, there: Place, camera: Camera, levels: Map, taken:
     noise = _noise(before, mask, camera)
     alpha = _visibility(rng, kind, before, mask, strength, noise)
     area = int(mask.sum())
-    if area < 3 or area + taken.sum() > _LARGEST * taken.size or alpha * strength < _least(kind, before, mask, noise):
+    if area < 3 or area > _LARGEST * taken.size or alpha * strength < _least(kind, before, mask, noise):
         return None
     if (taken[here] & mask).sum() > 0.1 * area:
         return None
@@ -125,19 +123,17 @@ def _deviation(before: Map, mask: BoolMap, noise: float) -> float:
 
 
 def _least(kind: Kind, before: Map, mask: BoolMap, noise: float) -> float:
-    """The change in levels below which a person would not see it: what is smooth and wide, or long, is seen in more noise."""
+    """The change in levels below which a person would not see it: what is smooth and wide is seen in more noise."""
     if kind.smooth >= 1.5:
         return max(4.0, 0.6 * noise)
-    if mask.any() and thickness(mask)[0] > _LONG:
-        return max(5.0, 0.6 * noise, 0.4 * _deviation(before, mask, noise))
     return max(6.0, 1.1 * noise, 0.8 * _deviation(before, mask, noise))
 
 
 def _visibility(rng: Rng, kind: Kind, before: Map, mask: BoolMap, strength: float, noise: float) -> float:
-    """How much of the painted change is used, 0..1: mostly 0.6 to 5 times the deviation of the surface."""
+    """How much of the painted change is used, 0..1: mostly 0.8 to 5 times the deviation of the surface."""
     if not kind.fades or rng.random() < 0.3 or strength <= 0:
         return 1.0
-    wanted = max(6.0, _deviation(before, mask, noise) * between(rng, 0.6, 5.0))
+    wanted = max(6.0, _deviation(before, mask, noise) * between(rng, 0.8, 5.0))
     return min(1.0, wanted / strength)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from iapas.synthesis.defects import areas, lines, shapes, spots, wide
+from iapas.synthesis.defects import areas, lines, shapes, spots
 from iapas.synthesis.defects.patch import Painted, Patch
 from iapas.synthesis.texture import Rng
 
@@ -49,7 +49,6 @@ _TEXTURE = {"texture": True}
 KINDS: dict[str, Kind] = {
     "scratch": Kind(lines.scratch, ("scratch", "scratch mark", "line"), (0.06, 0.5), 1.7, smooth=0.5),
     "crack": Kind(lines.crack, ("crack", "fracture", "hairline crack"), (0.08, 0.55), 1.5, smooth=0.4),
-    "long crack": Kind(lines.crack, ("crack", "long crack", "fracture"), (0.35, 0.8), 0.5, smooth=0.4),
     "network": Kind(lines.network, ("network of cracks", "crazing", "alligator cracks"), (0.1, 0.4), 0.35, smooth=0.6),
     "cut": Kind(lines.cut, ("cut", "tear", "slit"), (0.04, 0.22), 0.6, smooth=0.6),
     "streaks": Kind(lines.streaks, ("inclusion", "streak", "streaks"), (0.03, 0.35), 0.9, smooth=0.8),
@@ -126,11 +125,6 @@ KINDS: dict[str, Kind] = {
         smooth=3,
         fades=False,
         unsaid=("bent",),
-    ),
-    "blotches": Kind(wide.blotches, ("patches", "blotches", "stains"), (0.12, 0.7), 1.5, smooth=1.5),
-    "runs": Kind(wide.runs, ("scratches", "long scratch", "streak"), (0.3, 0.9), 1.4, smooth=0.6),
-    "band": Kind(
-        wide.band, ("band", "uneven area", "rough band", "worn area"), (0.3, 0.9), 0.9, smooth=3, claims=_TEXTURE
     ),
     "frost": Kind(areas.frost, ("dust", "haze", "milky veil"), (0.08, 0.35), 0.3, smooth=3, unsaid=("foreign",)),
     "chip": Kind(
@@ -247,8 +241,8 @@ def likely(scene_kind: str, elements: bool, parts: bool) -> tuple[list[str], lis
             weight *= 2.0 if printed == ("print" in name) else 1.0
         if name == "ink blot":
             weight *= 4 if on_print(scene_kind) else 1
-        if name in ("crack", "long crack", "network") and scene_kind in BRITTLE:
-            weight *= 6
+        if name in ("crack", "network") and scene_kind in BRITTLE:
+            weight *= 3
         if kind.where == "outline":
             weight *= 2.0 if parts else 0.6
         if name in ("bent",) and not parts:

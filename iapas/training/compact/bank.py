@@ -21,7 +21,6 @@ from iapas.embedded.words import ATTRIBUTES
 from iapas.errors import UsageError
 from iapas.files.atomic import write_text
 from iapas.synthesis.sample import draw
-from iapas.synthesis.scenes.surfaces import SURFACES
 
 log = logging.getLogger("iapas")
 
@@ -41,14 +40,12 @@ class Bank:
     ``images``: (N, S, S, 3) uint8 RGB. ``labels``: (N, S, S) uint8, 0 normal, k the k-th defect.
     ``fields``: (N, 8, S, S) int8, what classical vision measures of each picture, in steps of 1 / FIELD_SCALE.
     ``says``: (N, MOST_DEFECTS, len(TERMS)) int8, 1 an attribute holds of the defect, -1 it does not, 0 not known.
-    ``surface``: (N,) uint8, 1 where a surface fills the picture, 0 where parts lie in it.
     """
 
     images: Array
     labels: Array
     says: Array
     fields: Array
-    surface: Array
 
 
 def make_bank(folder: Path, count: int, side: int, seed: int, processes: int = 1) -> Bank:
@@ -70,7 +67,6 @@ def make_bank(folder: Path, count: int, side: int, seed: int, processes: int = 1
         "labels": (count, side, side),
         "says": (count, MOST_DEFECTS, len(TERMS)),
         "fields": (count, FIELD_COUNT, side, side),
-        "surface": (count,),
     }
     maps = {name: _mapped(folder / f"{name}.npy", shape, bool(done)) for name, shape in shapes.items()}
     if done < count:
@@ -90,7 +86,7 @@ def _mapped(path: Path, shape: tuple[int, ...], there: bool) -> np.memmap[Any, A
     return np.lib.format.open_memmap(path, "r+" if there else "w+", dtype=kind, shape=None if there else shape)
 
 
-def _generated(seeds: range, side: int, processes: int) -> Iterator[tuple[Any, ...]]:
+def _generated(seeds: range, side: int, processes: int) -> Iterator[tuple[Array, ...]]:
     jobs = ((seed, side) for seed in seeds)
     if processes <= 1:
         yield from map(_one, jobs)
@@ -99,7 +95,7 @@ def _generated(seeds: range, side: int, processes: int) -> Iterator[tuple[Any, .
         yield from pool.imap(_one, jobs, chunksize=16)
 
 
-def _one(job: tuple[int, int]) -> tuple[Any, ...]:
+def _one(job: tuple[int, int]) -> tuple[Array, ...]:
     seed, side = job
     sample = draw(seed, (side, side))
     image, labels, found = measured(sample.image, sample.labels)
@@ -110,7 +106,7 @@ def _one(job: tuple[int, int]) -> tuple[Any, ...]:
             continue
         for name, holds in defect.attributes.items():
             says[k, TERMS.index(name)] = 1 if holds else -1
-    return image, labels, says, found, np.uint8(sample.scene in SURFACES)
+    return image, labels, says, found
 
 
 def measured(image: Array, labels: Array) -> tuple[Array, Array, Array]:

@@ -10,9 +10,7 @@ import numpy as np
 from iapas.embedded.compact.picture import CHANNELS, PATCH, cells, planes
 from iapas.training.compact.bank import FIELD_SCALE, TERMS, Array, Bank
 
-# Side of the smallest part of a picture that a crop shows, as a share of the picture: of a surface, and of parts, which
-# nobody can tell from defects where only a piece of them is seen.
-NEAREST, OF_PARTS = 0.375, 0.875
+SMALLEST = 96  # pixels: side of the smallest part of a picture that a crop shows
 SMALL, LARGE = 0.003, 0.04  # of what is seen
 CONTRAST, NOISE = 0.25, 0.3  # how far planes are changed: log of their gain, deviation; they lie in -4..4
 CENTRED = 0.8  # of the crops hold some of a defect, where the picture has one
@@ -61,14 +59,13 @@ class Crop(NamedTuple):
 
 
 def crop(bank: Bank, at: int, side: int, rng: np.random.Generator) -> Crop:
-    """A part of one picture, NEAREST (or OF_PARTS) up to all of it, at ``side`` squared, turned and mirrored.
+    """A part of one picture, SMALLEST pixels wide up to all of it, at ``side`` squared, turned and mirrored.
 
     Enlarged parts make defects large, and surfaces soft: as in photographs taken from nearer.
     """
     height, width = bank.labels.shape[1:]
     most = min(height, width)
-    nearest = NEAREST if bank.surface[at] else OF_PARTS
-    extent = round(most * float(np.exp(rng.uniform(np.log(nearest), 0))))
+    extent = round(float(np.exp(rng.uniform(np.log(min(SMALLEST, most)), np.log(most)))))
     y, x = int(rng.integers(height - extent + 1)), int(rng.integers(width - extent + 1))
     if extent < most and rng.random() < CENTRED and (wrong := np.flatnonzero(np.asarray(bank.labels[at]))).size:
         row, column = divmod(int(rng.choice(wrong)), width)

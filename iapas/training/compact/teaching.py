@@ -36,7 +36,7 @@ class Recipe:
     steps: int = 1200
     seed: int = 0
     rate: float = 3e-3
-    """Of Muon, which moves the convolutions, and of AdamW, which moves the rest."""
+    """Of Muon, which moves the convolutions; of AdamW, which moves the rest, a tenth."""
     decay: float = 0.02
     pixels: int = 8 * 192 * 192
     """Pixels of a batch."""
@@ -46,7 +46,7 @@ class Recipe:
     rarity: bool = True
     focus: float = 1.0
     """Exponent of the focal loss; 0 is cross entropy."""
-    even: float = 0.5
+    even: float = 0.75
     """0: a pixel of a large defect counts as much as one of a small one; 1: a large defect counts as much as a small
     one. Without it the few large, soft ones are all that is learnt."""
     terms: float = 0.5
@@ -182,7 +182,7 @@ def _optimisers(network: CompactNet, recipe: Recipe) -> dict[str, torch.optim.Op
     apart = {id(matrix) for matrix in matrices}
     rest = [p for p in network.parameters() if id(p) not in apart]
     muon = torch.optim.Muon(matrices, recipe.rate, weight_decay=recipe.decay, adjust_lr_fn="match_rms_adamw")
-    both = {"muon": muon, "adamw": torch.optim.AdamW(rest, recipe.rate, weight_decay=0.0)}
+    both = {"muon": muon, "adamw": torch.optim.AdamW(rest, recipe.rate / 10, weight_decay=0.0)}
     for optimiser in both.values():
         for group in optimiser.param_groups:
             group["initial_lr"] = group["lr"]
