@@ -355,10 +355,8 @@ def main() -> None:
     options = parser.parse_args()
     threshold = segmenter("embedded").threshold(profile(None))
     versions = f"Python {platform.python_version()}, NumPy {np.__version__}, OpenCV {cv2.__version__}"
-    hidden = {"--data": "DIR", "--seeds": "FILE"}
-    command = "python scripts/bench_embedded.py " + " ".join(
-        hidden.get(before, word) for before, word in zip(sys.argv, sys.argv[1:], strict=False)
-    )
+    hidden = {options.data: "DIR", **{Path(file): "FILE" for file in options.seeds}}
+    command = "python scripts/bench_embedded.py " + " ".join(hidden.get(Path(word), word) for word in sys.argv[1:])
     extent = f"At most {options.limit} images, evenly spaced," if options.limit else "All images"
     lines = [HEAD.format(extent=extent, command=command, versions=versions, threshold=threshold)]
     context = multiprocessing.get_context("spawn")
