@@ -2,20 +2,14 @@
 
 import os
 import time
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from iapas import Segmenter
 from iapas.core.metrics import judge, rank_values
 from iapas.embedded.exemplars import FilterBank
-from iapas.files.images import read_image
-from iapas.files.truth import read_truth
-from iapas.settings import Reading
-from iapas.stages.exemplars import FeatureMatching, combined
-from iapas.types import ObjectProfile, Phrase
+from iapas.stages.exemplars import FeatureMatching
 
 
 def marked(seed, tone, top=90, left=60, height=40, width=90, size=256):
@@ -85,22 +79,3 @@ def test_a_query_of_512_pixels_takes_at_most_three_tenths_of_a_second():
     finally:
         cv2.setNumThreads(threads)
     assert min(spent) < 0.3 * (os.cpu_count() or 1)  # CPU time: a BLAS with several threads counts them all
-
-
-DATA = Path(os.environ.get("IAPAS_DATA", Path(__file__).parents[3] / "shared/data")) / "SD-saliency-900"
-
-
-@pytest.mark.skipif(not DATA.is_dir(), reason="SD-saliency-900 is not there: set IAPAS_DATA")
-@pytest.mark.parametrize("group", ["In", "Pa"])
-def test_one_example_helps_on_real_steel(group):
-    """Eight queries; the whole set is measured by scripts/bench_exemplars.py."""
-    paths = sorted((DATA / "Source Images").glob(f"{group}_*.bmp"))
-    chosen = [paths[k] for k in np.random.default_rng(1).permutation(len(paths))[:9]]
-    images = [read_image(path, Reading()).frames[0] for path in chosen]
-    truths = [read_truth(DATA / "Ground truth" / f"{path.stem}.png") for path in chosen]
-    few = prepared((images[0], truths[0])).score(images[1:])
-    segmenter, profile = Segmenter.from_config("embedded"), ObjectProfile(phrases=(Phrase("defect", "lexicon"),))
-    zero = [np.minimum(segmenter.segment(image, profile).score_map, 1) for image in images[1:]]
-    together = [combined(a, b, "odds") for a, b in zip(zero, few, strict=True)]
-    gain = best_f1(list(zip(together, truths[1:], strict=True))) - best_f1(list(zip(zero, truths[1:], strict=True)))
-    assert gain > 0.01

@@ -1,14 +1,22 @@
 """The features of examples: the filter bank's and the compact model's side by side."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from iapas import roles
+from iapas import Segmenter, roles
 from iapas.config import load_config
+from iapas.core.metrics import judge, rank_values
 from iapas.embedded.compact import model as compact
 from iapas.embedded.exemplars import FilterBank, PairFeatures
 from iapas.errors import ConfigError
-from iapas.stages.exemplars import FeatureMatching
+from iapas.files.images import read_image
+from iapas.files.truth import read_truth
+from iapas.settings import Reading
+from iapas.stages.exemplars import FeatureMatching, combined
+from iapas.types import ObjectProfile, Phrase
 
 
 def surface(seed: int = 0, size: tuple[int, int] = (256, 256)) -> np.ndarray:
@@ -64,3 +72,28 @@ def test_a_network_with_other_outputs_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(compact, "OUTPUTS", ("wrong", "another"))
     with pytest.raises(ConfigError, match="does not give wrong, another"):
         PairFeatures().features([surface()])
+
+
+DATA = Path(os.environ.get("IAPAS_DATA", Path(__file__).parents[3] / "shared/data")) / "SD-saliency-900"
+
+
+def best_f1(maps: list[np.ndarray], truths: list[np.ndarray]) -> float:
+    ranking, totals = rank_values(*(np.concatenate([one.ravel() for one in many]) for many in (maps, truths)))
+    return judge([ranking], totals).f1_max
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="SD-saliency-900 is not there: set IAPAS_DATA")
+@pytest.mark.parametrize("group", ["In", "Pa"])
+def test_one_example_helps_on_real_steel(group: str) -> None:
+    """Sixteen queries; the whole set is measured by scripts/bench_exemplars.py."""
+    paths = sorted((DATA / "Source Images").glob(f"{group}_*.bmp"))
+    chosen = [paths[k] for k in np.random.default_rng(1).permutation(len(paths))[:17]]
+    images = [read_image(path, Reading()).frames[0] for path in chosen]
+    truths = [read_truth(DATA / "Ground truth" / f"{path.stem}.png") for path in chosen]
+    matching = FeatureMatching(PairFeatures())
+    matching.prepare([(images[0], truths[0])])
+    few = matching.score(images[1:])
+    segmenter, profile = Segmenter.from_config("embedded"), ObjectProfile(phrases=(Phrase("defect", "lexicon"),))
+    zero = [np.minimum(segmenter.segment(image, profile).score_map, 1) for image in images[1:]]
+    together = [combined(a, b, "odds") for a, b in zip(zero, few, strict=True)]
+    assert best_f1(together, truths[1:]) - best_f1(zero, truths[1:]) > 0.02

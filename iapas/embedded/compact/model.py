@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from iapas.embedded.classical.view import View
-from iapas.embedded.compact.picture import STRIDE, cells, fields, pixels, planes
+from iapas.embedded.compact.picture import STRIDE, cells, fields, fitted, pixels, planes
 from iapas.embedded.words import ATTRIBUTES
 from iapas.errors import ConfigError
 from iapas.types import FloatMap
@@ -49,11 +47,11 @@ class CompactModel:
         """Look at a picture and at what classical vision has found in it."""
         height, width = view.work.shape[:2]
         fitting = (max(1, round(width / STRIDE)) * STRIDE, max(1, round(height / STRIDE)) * STRIDE)
-        seen = _fitted(np.concatenate([planes(view.work), fields(view)]), fitting)
+        seen = fitted(np.concatenate([planes(view.work), fields(view)]), fitting)
         network = self._loaded()
         network.setInput(cells(seen)[None], "cells")
         wrong, terms, fine, middle = (np.asarray(one[0], np.float32) for one in network.forward(list(OUTPUTS)))
-        return Sight(_resized(pixels(wrong), (width, height)), terms, (fine, middle))
+        return Sight(fitted(pixels(wrong)[None], (width, height))[0], terms, (fine, middle))
 
     def _loaded(self) -> cv2.dnn.Net:
         if self._network is None:
@@ -67,14 +65,3 @@ class CompactModel:
                 raise ConfigError(f"detector.model is a network that does not give {', '.join(OUTPUTS)}", hint)
             self._network = network
         return self._network
-
-
-def _fitted(stack: FloatMap, size: tuple[int, int]) -> FloatMap:
-    """(C, h, w) at ``size``, (width, height)."""
-    return stack if stack.shape[:0:-1] == size else np.stack([_resized(plane, size) for plane in stack])
-
-
-def _resized(field: npt.NDArray[Any], size: tuple[int, int]) -> FloatMap:
-    """To ``size``, (width, height)."""
-    resized: FloatMap = np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR), np.float32)
-    return resized

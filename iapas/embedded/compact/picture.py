@@ -30,6 +30,14 @@ def fields(seen: View) -> FloatMap:
     return np.stack([*measured, np.float32(0.75) * log_odds(seen.score_map)])
 
 
+def fitted(stack: FloatMap, size: tuple[int, int]) -> FloatMap:
+    """(C, h, w) at ``size``, (width, height)."""
+    if stack.shape[:0:-1] == size:
+        return stack
+    planes = [cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in stack]
+    return np.asarray(planes, np.float32)
+
+
 def log_odds(score_map: FloatMap) -> FloatMap:
     """Of a score map, (h, w) float32 in 0..1; those of CERTAIN at most, of 1 - CERTAIN at least."""
     chance = np.clip(score_map, 1 - CERTAIN, CERTAIN)

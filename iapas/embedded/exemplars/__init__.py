@@ -1,4 +1,4 @@
-"""Features without weights for comparing pictures with examples: NumPy and OpenCV only."""
+"""Features for comparing pictures with examples: filters, and the compact model's beside them; NumPy, OpenCV."""
 
 from iapas.embedded.exemplars.filters import FilterBank
 from iapas.embedded.exemplars.pair import PairFeatures

@@ -37,11 +37,9 @@ class FilterBank:
         """Nothing to release."""
 
     def _features(self, image: Image) -> FloatMap:
-        side = self.side
-        mode = cv2.INTER_AREA if min(image.shape[:2]) > side else cv2.INTER_LINEAR
-        small = cv2.resize(image, (side, side), interpolation=mode).astype(np.float32) / np.float32(255)
+        small = squared(image, self.side).astype(np.float32) / np.float32(255)
         light, *chroma = map(_plane, np.moveaxis(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), 2, 0))
-        cells = side // CELL
+        cells = self.side // CELL
 
         def shrink(response: FloatMap) -> FloatMap:
             return _plane(cv2.resize(response, (cells, cells), interpolation=cv2.INTER_AREA))
@@ -49,6 +47,12 @@ class FilterBank:
         responses = [*_tones(light), *_contrasts(light), *_textures(light), *map(_colour, chroma)]
         responses.append(np.full_like(light, ORDINARY))
         return np.dstack([shrink(response) for response in responses])
+
+
+def squared(image: Image, side: int) -> Image:
+    """An (H, W, 3) uint8 picture at ``side`` squared, whatever its shape."""
+    mode = cv2.INTER_AREA if min(image.shape[:2]) > side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (side, side), interpolation=mode), np.uint8)
 
 
 def _tones(light: FloatMap) -> list[FloatMap]:

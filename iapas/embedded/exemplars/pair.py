@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from iapas.embedded.classical.view import view
 from iapas.embedded.compact.model import CompactModel
-from iapas.embedded.exemplars.filters import CELL, FilterBank
+from iapas.embedded.compact.picture import fitted
+from iapas.embedded.exemplars.filters import CELL, FilterBank, squared
 from iapas.types import FloatMap, Image
 
 QUIET = 0.05  # root mean square of activations: less is not made to count as much as usual
@@ -34,9 +34,7 @@ class PairFeatures:
 
     def _seen(self, image: Image) -> FloatMap:
         side = self._filters.side
-        mode = cv2.INTER_AREA if min(image.shape[:2]) > side else cv2.INTER_LINEAR
-        seen = view(np.asarray(cv2.resize(image, (side, side), interpolation=mode), np.uint8), side)
-        cells = side // CELL
+        seen, cells = view(squared(image, side), side), side // CELL
         left, top = (min(int(at / CELL), cells - 1) for at in seen.frame[:2])
         right, bottom = (min(round(at / CELL), cells) for at in seen.frame[2:])
         size = (max(1, right - left), max(1, bottom - top))
@@ -53,5 +51,4 @@ def _evened(layer: FloatMap, size: tuple[int, int]) -> FloatMap:
     """(C, h, w) activations as (height, width, C) of ``size``, less what is usual; each layer counts the same."""
     away = layer - np.median(layer, axis=(1, 2), keepdims=True)
     spread = max(float(np.sqrt(np.mean(away * away))), QUIET) * np.sqrt(len(layer))
-    evened = [cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in away / np.float32(spread)]
-    return np.dstack(evened)
+    return np.moveaxis(fitted(np.asarray(away / spread, np.float32), size), 0, 2)

@@ -25,7 +25,7 @@ def to_onnx(network: CompactNet) -> bytes:
     fold(plain)
     example = torch.zeros(1, CHANNELS * PATCH**2, 64, 64)
     names = ["cells", *OUTPUTS]
-    free = {name: {2: "h", 3: "w"} for name in names if name != "middle"} | {"middle": {2: "h2", 3: "w2"}}
+    free = {name: {2: f"{name}_h", 3: f"{name}_w"} for name in names}
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter without onnxscript is called old; it writes the simpler graph
