@@ -13,7 +13,7 @@ from iapas.embedded.classical.candidates import Candidate
 from iapas.embedded.classical.clusters import Cluster, pieces
 from iapas.embedded.classical.view import View, clusters, extent, view
 from iapas.embedded.compact.model import CompactModel
-from iapas.embedded.evidence import Opinion, corrected, heard, opinion, told
+from iapas.embedded.evidence import Opinion, asked, corrected, heard, opinion, told
 from iapas.types import Phrase, Regions, crop_frame
 
 GAIN = 1.0  # on phi, in log odds: a right word helps, a wrong one must not blind
@@ -78,12 +78,13 @@ class EmbeddedDetector:
         claims = told(one.opinion, seen.found) if one.opinion else None
         fits = np.stack([words.fit(p.attributes, seen.measured, claims) for p in phrases])
         typed = [k for k, p in enumerate(phrases) if p.source == "user" and p.attributes]
-        if one.opinion:
-            seen = heard(seen, one.opinion, bool(typed))
+        wanted = [phrases[k].attributes for k in typed]
+        said = asked(one.opinion, wanted) if one.opinion else None
+        if said:
+            seen = heard(seen, said, bool(typed))
         made = clusters(seen, GAIN * fits[typed].max(axis=0) if typed else 0.0, self.max_regions)
-        if one.opinion:
-            wanted = [phrases[k].attributes for k in typed]
-            made = corrected(made, seen, one.opinion, wanted, GAIN, self.max_regions)
+        if said:
+            made = corrected(made, seen, said, wanted, GAIN, self.max_regions)
         x0, y0, x1, y1 = extent(seen.outline, seen.work.shape)
         limit = WHOLE * (x1 - x0) * (y1 - y0)
         parts: list[Part] = []

@@ -13,19 +13,18 @@ from iapas.embedded.classical.clusters import Cluster
 from iapas.embedded.classical.scoring import RIM, sigmoid
 from iapas.embedded.classical.view import View, total
 from iapas.embedded.compact.model import TERMS, CompactModel
-from iapas.embedded.compact.picture import CERTAIN, log_odds
-from iapas.embedded.words import MEASURED
+from iapas.embedded.compact.picture import CERTAIN, fitted, log_odds
+from iapas.embedded.words import MEASURED, TOLD
 from iapas.types import FloatMap
 
 FAINT = 0.02  # of the map: less is worth no region of its own
+SCALES = (1.0, 0.6)  # of the work image, at which the model looks: from further off it sees wider defects
 # What a region's mean log odds by the model add to those by classical vision, and at which they add nothing. Less where
-# words are typed: the model does not know what is looked for.
-SEEN, SEEN_BESIDE_WORDS, NEUTRAL = 0.9, 0.3, -1.6
-REACH = (0.007, 0.135)  # share of the picture up to which a region's are heard in full, and from which not at all
+# words are typed: classical vision measures what they ask for.
+SEEN, SEEN_BESIDE_WORDS, NEUTRAL = 0.9, 0.6, -1.6
+REACH = (0.007, 0.3)  # share of the picture up to which a region's are heard in full, and from which not at all
 FAINTEST, SUREST = -6.0, 3.0  # log odds: beyond, the model is no surer
-# The share of what the model would then change at a pixel that is done. It is worth hearing where it sees more than
-# classical vision; where it sees less, it is often a surface that nobody has generated.
-MORE, MORE_BESIDE_WORDS, LESS = 0.9, 0.55, 0.05
+ASKED = 4.0  # how much the log probability counts that a pixel's defect is as the words say
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,26 @@ class Opinion:
 
 def opinion(seen: View, model: CompactModel) -> Opinion:
     """Ask the model. Of a regular pattern it marks every element: the more regular, the less it is trusted."""
-    sight = model(seen)
-    return Opinion(sight.wrong, sight.terms, 1 - seen.channels.regularity)
+    near, *further = (model(seen, scale) for scale in SCALES)
+    size = (near.terms.shape[2], near.terms.shape[1])
+    wrong = np.mean([near.wrong, *(one.wrong for one in further)], axis=0)
+    terms = np.mean([near.terms, *(fitted(one.terms, size) for one in further)], axis=0)
+    return Opinion(wrong, terms, 1 - seen.channels.regularity)
+
+
+def asked(said: Opinion, wanted: Sequence[Sequence[str]]) -> Opinion:
+    """The opinion of one who looks for certain defects: how likely one is there and is as the best of phrases says.
+
+    ``wanted``: the attributes of each phrase that the user has typed; those in TOLD count, a phrase without any asks
+    for nothing.
+    """
+    chances = -np.logaddexp(0, -said.terms)
+    known = [[TERMS.index(name) for name in names if name in TOLD] for names in wanted]
+    if not known or not all(known):
+        return said
+    best = np.max([chances[some].mean(axis=0) for some in known], axis=0, keepdims=True)
+    height, width = said.wrong.shape
+    return replace(said, wrong=said.wrong + np.float32(ASKED) * fitted(best, (width, height))[0])
 
 
 def heard(seen: View, said: Opinion, typed: bool) -> View:
@@ -86,6 +103,7 @@ def corrected(
 ) -> list[Cluster]:
     """The clusters as the model would have them, and others that it alone has found; at most ``limit``.
 
+    Where it sees less than there is, nothing is taken away: often it is a surface that nobody has generated.
     ``wanted``: the attributes of each phrase that the user has typed. Where no candidate lies, whose log odds words
     have moved already, those that nobody measures move a pixel's by up to ``gain``; the phrase that fits best counts.
     """
@@ -94,8 +112,7 @@ def corrected(
     change = said.wrong - odds
     if wanted:  # words move what the model says as far as the candidates
         change += np.clip(odds - log_odds(seen.score_map), -gain, gain)
-    more = MORE_BESIDE_WORDS if wanted else MORE
-    odds = odds + np.float32(said.trust) * np.where(change > 0, np.float32(more), np.float32(LESS)) * change
+    odds = odds + np.float32(said.trust) * np.maximum(change, np.float32(0))
     named = [[TERMS.index(name) for name in names if name not in MEASURED] for names in wanted]
     shifts = [np.tanh(said.terms[some] / 2).mean(axis=0) for some in named if some]
     apart = before < 1 - CERTAIN

@@ -50,7 +50,11 @@ _PHI: dict[str, Callable[[Measured], np.ndarray]] = {
 
 
 MEASURED = frozenset(_PHI)
-"""The attributes that classical vision measures; a model's opinion of them was worse."""
+"""The attributes that classical vision measures of a region; there the compact model's opinion of them was worse."""
+
+TOLD = frozenset({"dark", "bright", "elongated", "compact", "small", "large", "texture"})
+"""Those that the compact model is asked of each pixel. It has learnt on parts of pictures, so not what a border is, and
+tells the rest apart badly."""
 
 
 def fit(attributes: Sequence[str], measured: Measured, told: Measured | None = None) -> np.ndarray:

@@ -20,9 +20,11 @@ from iapas.embedded.evidence import (
     FAINT,
     NEUTRAL,
     REACH,
+    SCALES,
     SEEN,
     SEEN_BESIDE_WORDS,
     Opinion,
+    asked,
     corrected,
     dealt,
     heard,
@@ -44,10 +46,11 @@ def picture() -> np.ndarray:
 class Believer:
     """A model that sees something foreign at PLACE, and nothing elsewhere."""
 
-    def __call__(self, seen: View) -> Sight:
+    def __call__(self, seen: View, scale: float = 1.0) -> Sight:
         wrong = np.full(seen.work.shape[:2], -8, np.float32)
         wrong[PLACE] = 4
-        terms = np.full((len(TERMS), 64, 64), -4, np.float32)
+        cells = round(64 * scale)
+        terms = np.full((len(TERMS), cells, cells), -4, np.float32)
         terms[TERMS.index("foreign")] = 4
         return Sight(wrong, terms, (np.zeros((32, 64, 64), np.float32), np.zeros((64, 32, 32), np.float32)))
 
@@ -94,7 +97,38 @@ def test_typed_words_shift_what_the_model_adds() -> None:
     plain, right, wrong = (at_place(wanted) for wanted in ([("dark",)], [("foreign",)], [("print",)]))
     assert wrong < plain < right
     assert at_place([("print",), ("foreign",)]) == right  # the phrase that fits best counts
-    assert at_place([]) > plain  # where nothing is typed the model is heard more
+
+
+def test_where_the_words_do_not_hold_the_model_is_heard_less() -> None:
+    terms = np.full((len(TERMS), 64, 64), -3, np.float32)
+    terms[TERMS.index("dark"), :, :32] = 3
+    said = Opinion(np.zeros((256, 256), np.float32), terms, 1.0)
+
+    def sides(*wanted: tuple[str, ...]) -> tuple[float, float]:
+        wrong = asked(said, wanted).wrong
+        return float(wrong[:, :100].mean()), float(wrong[:, 156:].mean())
+
+    left, right = sides(("dark",))
+    assert -0.5 < left < 0 and right < -10  # ASKED times the log of a chance of one in twenty
+    assert sides(("dark", "elongated"))[0] < left - 5  # every word of a phrase has to hold
+    assert sides(("elongated",), ("dark",)) == (left, right)  # and those of the phrase that fits best
+    for silent in ([], [()], [("foreign",)], [("dark",), ("border",)]):  # what it is not asked for takes nothing away
+        assert asked(said, silent) is said
+
+
+def test_the_model_looks_from_near_and_from_further_off() -> None:
+    scales: list[float] = []
+
+    class Noting(Believer):
+        def __call__(self, seen: View, scale: float = 1.0) -> Sight:
+            scales.append(scale)
+            sight = super().__call__(seen, scale)
+            return Sight(sight.wrong * np.float32(scale), sight.terms, sight.features)
+
+    seen = view(picture(), 256)
+    said = opinion(seen, Noting())  # type: ignore[arg-type]
+    assert scales == list(SCALES)
+    assert said.wrong[80, 170] == pytest.approx(4 * np.mean(SCALES)) and said.terms.shape == (len(TERMS), 64, 64)
 
 
 def test_the_model_is_heard_less_the_larger_a_region_is() -> None:
@@ -140,6 +174,8 @@ def test_a_map_that_the_model_agrees_with_stays_as_it_is() -> None:
     surer = Opinion(agreeing.wrong + 1, agreeing.terms, 1.0)
     more = total(corrected(clusters(seen, 0.0, 30), seen, surer, [], 1.0, 30), (256, 256))
     assert more[40, 45] >= both[40, 45] and more.sum() > both.sum()
+    blind = Opinion(agreeing.wrong - 5, agreeing.terms, 1.0)  # what it does not see may lie there all the same
+    np.testing.assert_array_equal(total(corrected(clusters(seen, 0.0, 30), seen, blind, [], 1.0, 30), (256, 256)), both)
 
 
 def test_pixels_go_to_the_cluster_that_lies_there_and_the_rest_to_new_ones() -> None:

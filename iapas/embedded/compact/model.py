@@ -24,8 +24,8 @@ class Sight:
     """What the network says of a picture.
 
     ``wrong``: (h, w) float32, log odds of a defect at each pixel.
-    ``terms``: (len(TERMS), h / 4, w / 4) float32, about: the log odds that an attribute holds of the defect, if any.
-    ``features``: (32, h / 4, w / 4) and (64, h / 8, w / 8) float32, what it goes by.
+    ``terms``: (len(TERMS), h / 4, w / 4) float32, log odds that an attribute holds of the defect, if any.
+    ``features``: (32, h / 4, w / 4) and (64, h / 8, w / 8) float32, what it goes by. These sizes at scale 1, and about.
     """
 
     wrong: FloatMap
@@ -43,11 +43,14 @@ class CompactModel:
         self._weights = weights
         self._network: cv2.dnn.Net | None = None
 
-    def __call__(self, view: View) -> Sight:
-        """Look at a picture and at what classical vision has found in it."""
+    def __call__(self, view: View, scale: float = 1.0) -> Sight:
+        """Look at a picture and at what classical vision has found in it; at ``scale`` of the work image."""
         height, width = view.work.shape[:2]
-        fitting = (max(1, round(width / STRIDE)) * STRIDE, max(1, round(height / STRIDE)) * STRIDE)
-        seen = fitted(np.concatenate([planes(view.work), fields(view)]), fitting)
+        columns, rows = (max(1, round(scale * side / STRIDE)) * STRIDE for side in (width, height))
+        work = view.work
+        if scale < 1:
+            work = np.asarray(cv2.resize(work, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
+        seen = np.concatenate([fitted(stack, (columns, rows)) for stack in (planes(work), fields(view))])
         network = self._loaded()
         network.setInput(cells(seen)[None], "cells")
         wrong, terms, fine, middle = (np.asarray(one[0], np.float32) for one in network.forward(list(OUTPUTS)))

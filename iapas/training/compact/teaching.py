@@ -36,7 +36,7 @@ class Recipe:
     steps: int = 1200
     seed: int = 0
     rate: float = 3e-3
-    """Of Muon, which moves the convolutions; of AdamW, which moves the rest, a tenth."""
+    """Of Muon, which moves the convolutions, and of what tells attributes; of AdamW, which moves the rest, a tenth."""
     decay: float = 0.02
     pixels: int = 8 * 192 * 192
     """Pixels of a batch."""
@@ -49,7 +49,7 @@ class Recipe:
     even: float = 0.75
     """0: a pixel of a large defect counts as much as one of a small one; 1: a large defect counts as much as a small
     one. Without it the few large, soft ones are all that is learnt."""
-    terms: float = 0.5
+    terms: float = 4.0
     """Weight of the attributes."""
     hint: float = 1.0
     """Weight of the coarse answer."""
@@ -177,12 +177,17 @@ def _losses(network: CompactNet, given: Batch, recipe: Recipe, device: str) -> t
 
 
 def _optimisers(network: CompactNet, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
-    """Muon (Jordan et al., 2024) for the convolutions, AdamW for heads, offsets and scales."""
+    """Muon (Jordan et al., 2024) for the convolutions, AdamW for heads, offsets and scales.
+
+    At a tenth of the rate what tells attributes had hardly learnt when the teaching ended.
+    """
     matrices = [module.weight for module in network.modules() if isinstance(module, Conv)]
-    apart = {id(matrix) for matrix in matrices}
+    told = list(network.attributes.parameters())
+    apart = {id(p) for p in (*matrices, *told)}
     rest = [p for p in network.parameters() if id(p) not in apart]
     muon = torch.optim.Muon(matrices, recipe.rate, weight_decay=recipe.decay, adjust_lr_fn="match_rms_adamw")
-    both = {"muon": muon, "adamw": torch.optim.AdamW(rest, recipe.rate / 10, weight_decay=0.0)}
+    groups = [{"params": rest, "lr": recipe.rate / 10}, {"params": told, "lr": recipe.rate}]
+    both = {"muon": muon, "adamw": torch.optim.AdamW(groups, weight_decay=0.0)}
     for optimiser in both.values():
         for group in optimiser.param_groups:
             group["initial_lr"] = group["lr"]
