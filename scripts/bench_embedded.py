@@ -37,7 +37,8 @@ from iapas.core.metrics import PixelFigures, count, iou_f1  # noqa: E402
 from iapas.core.saliency import Saliency, sharpen  # noqa: E402
 from iapas.core.scoring import calibrated_threshold  # noqa: E402
 from iapas.embedded.classical.view import view  # noqa: E402
-from iapas.embedded.compact.model import TERMS, CompactModel  # noqa: E402
+from iapas.embedded.compact.model import CompactModel  # noqa: E402
+from iapas.embedded.evidence import asked, opinion  # noqa: E402
 from iapas.evaluation.pixels import PixelPool  # noqa: E402
 from iapas.files.images import read_image  # noqa: E402
 from iapas.prompting.lexicons import load_lexicon  # noqa: E402
@@ -174,14 +175,10 @@ def compact() -> CompactModel:
 
 
 def alone(image: np.ndarray, words: str | None) -> np.ndarray:
-    """The compact model's own map, (H, W); words add their attributes' mean to the log odds."""
+    """The compact model's own map, (H, W), of what the words ask for."""
     seen = view(image, 256)
-    sight = compact()(seen)
-    named = [TERMS.index(name) for name in load_lexicon("default").attributes(words or "")]
-    odds = sight.wrong
-    if named:
-        shift = np.tanh(sight.terms[named] / 2).mean(axis=0)
-        odds = odds + cv2.resize(shift, odds.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    named = load_lexicon("default").attributes(words or "")
+    odds = asked(opinion(seen, compact()), [named] if named else []).wrong
     x0, y0, x1, y1 = seen.frame
     whole = np.zeros(image.shape[:2], np.float32)
     whole[y0:y1, x0:x1] = cv2.resize(1 / (1 + np.exp(-odds)), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
